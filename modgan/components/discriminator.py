@@ -1,0 +1,99 @@
+"""D: image -> heads. Axes: B batch, C channels, H W positions, n labels."""
+
+from __future__ import annotations
+
+from einops import rearrange
+from torch import Tensor, nn
+
+from modgan.component import Component, register
+from modgan.spec import FeatureSpec, InterfaceError, logits
+
+
+@register("multi_head_discriminator")
+class MultiHeadDiscriminator(Component):
+    """One trunk of strided convolutions; per attribute a patch critic and a classifier.
+
+    With one attribute this is the paper's D_i; with several they share the trunk.
+
+    Ports: image (B, 3, H, W) -> per attribute real_{attribute} (B, 1, h, w), an unbounded
+    score per patch, and {attribute} (B, n), a logit per label; h = H / 2^n_down.
+    Zhao et al., Modular Generative Adversarial Networks, ECCV 2018; StarGAN's trunk.
+    """
+
+    def __init__(
+        self,
+        image: FeatureSpec,
+        attributes: dict[str, list[str]],
+        channels: int = 64,
+        n_down: int = 6,
+    ) -> None:
+        super().__init__()
+        self.trunk, width = trunk(image, channels, n_down)
+        side = (image.height or 0) >> n_down
+        real = {f"real_{name}": FeatureSpec(1, side, side, "logit") for name in attributes}
+        labels = {name: logits(labels) for name, labels in attributes.items()}
+        self.declare({"image": image}, {**real, **labels})
+        self.real = nn.ModuleList(nn.Conv2d(width, 1, 3, padding=1, bias=False) for _ in real)
+        self.labels = nn.ModuleList(
+            nn.Conv2d(width, spec.channels, side, bias=False) for spec in labels.values()
+        )
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        h = self.trunk(image)
+        real = (head(h) for head in self.real)
+        labels = (rearrange(head(h), "b n 1 1 -> b n") for head in self.labels)
+        return (*real, *labels)
+
+
+@register("label_discriminator")
+class LabelDiscriminator(Component):
+    """As `multi_head_discriminator`, with a patch critic for every label of every attribute.
+
+    The critic of "blond" sees only pictures that are blond or were made blond, so an edit has
+    to look like the real pictures of its label (the multi-task D of StarGAN v2, Choi 2020).
+
+    Ports: image (B, 3, H, W) -> per attribute real_{attribute} (B, n, h, w), an unbounded
+    score per label and patch, and {attribute} (B, n), a logit per label; h = H / 2^n_down.
+    """
+
+    def __init__(
+        self,
+        image: FeatureSpec,
+        attributes: dict[str, list[str]],
+        channels: int = 32,
+        n_down: int = 3,
+    ) -> None:
+        super().__init__()
+        self.trunk, width = trunk(image, channels, n_down)
+        side = (image.height or 0) >> n_down
+        counts = {name: len(labels) for name, labels in attributes.items()}
+        real = {f"real_{name}": FeatureSpec(n, side, side, "logit") for name, n in counts.items()}
+        labels = {name: logits(labels) for name, labels in attributes.items()}
+        self.declare({"image": image}, {**real, **labels})
+        self.counts, total = list(counts.values()), sum(counts.values())
+        self.real = nn.Conv2d(width, total, 3, padding=1)
+        self.labels = nn.Sequential(
+            nn.Conv2d(width, 2 * width, 4, 2, 1),
+            nn.LeakyReLU(0.2),
+            nn.Flatten(),
+            nn.Linear(2 * width * (side // 2) ** 2, total),
+        )
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        h = self.trunk(image)
+        real = self.real(h).split(self.counts, dim=1)
+        return (*real, *self.labels(h).split(self.counts, dim=1))
+
+
+def trunk(image: FeatureSpec, channels: int, n_down: int) -> tuple[nn.Sequential, int]:
+    """`n_down` convolutions of stride 2 with doubling channels, no norm; and the last width."""
+    if image.height is None or image.height != image.width or image.height % 2**n_down:
+        raise InterfaceError(
+            f"a discriminator that halves {n_down} times needs square pictures of a multiple "
+            f"of {2**n_down}, got {image}"
+        )
+    widths = [image.channels, *(channels * 2**i for i in range(n_down))]
+    layers: list[nn.Module] = []
+    for n_in, n_out in zip(widths, widths[1:], strict=False):
+        layers += [nn.Conv2d(n_in, n_out, 4, 2, 1), nn.LeakyReLU(0.01)]
+    return nn.Sequential(*layers), widths[-1]

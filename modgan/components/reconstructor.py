@@ -1,0 +1,66 @@
+"""R: feature -> image. Axes: B batch, C channels, H W positions."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from modgan.component import Component, register
+from modgan.layers import PreactBlock, upconv
+from modgan.spec import FeatureSpec, InterfaceError
+
+
+@register("conv_reconstructor")
+class ConvReconstructor(Component):
+    """Two transposed convolutions and a 7×7 convolution with tanh, as in the paper.
+
+    Ports: feature (B, C, H, W) -> image (B, 3, 4H, 4W) in -1..1.
+    Zhao et al., Modular Generative Adversarial Networks, ECCV 2018.
+    """
+
+    def __init__(self, feature: FeatureSpec, image: FeatureSpec) -> None:
+        super().__init__()
+        self.declare({"feature": feature}, {"image": enlarged(feature, 4, image)})
+        c = feature.channels
+        self.body = nn.Sequential(
+            upconv(c, c // 2),
+            upconv(c // 2, c // 4),
+            nn.Conv2d(c // 4, image.channels, 7, padding=3, bias=False),
+            nn.Tanh(),
+        )
+
+    def forward(self, feature: Tensor) -> Tensor:
+        return self.body(feature)
+
+
+@register("patch_reconstructor")
+class PatchReconstructor(Component):
+    """The mirror of `patch_encoder`: residual blocks, then one position becomes patch² pixels.
+
+    Ports: feature (B, C, H, W) -> image (B, 3, patch·H, patch·W), near -1..1 by training alone:
+    a tanh would bend the colours that E and R otherwise carry through exactly.
+    """
+
+    def __init__(
+        self, feature: FeatureSpec, image: FeatureSpec, n_res: int = 1, patch: int = 4
+    ) -> None:
+        super().__init__()
+        self.declare({"feature": feature}, {"image": enlarged(feature, patch, image)})
+        self.blocks = nn.Sequential(*(PreactBlock(feature.channels) for _ in range(n_res)))
+        self.head = nn.Sequential(
+            nn.Conv2d(feature.channels, image.channels * patch**2, 1), nn.PixelShuffle(patch)
+        )
+        nn.init.orthogonal_(self.head[0].weight.data.view(image.channels * patch**2, -1))
+        nn.init.zeros_(self.head[0].bias)
+
+    def forward(self, feature: Tensor) -> Tensor:
+        return self.head(self.blocks(feature))
+
+
+def enlarged(feature: FeatureSpec, factor: int, image: FeatureSpec) -> FeatureSpec:
+    """`image`, checked to be `factor` times as high and wide as `feature`."""
+    sides = [factor * side for side in feature.shape[1:]]
+    if [image.height, image.width] != sides:
+        raise InterfaceError(
+            f"a reconstructor that enlarges {feature} {factor} times gives {sides}, not {image}"
+        )
+    return image

@@ -1,0 +1,93 @@
+"""T: feature, code -> feature and mask. Axes: B batch, C channels, H W positions, n labels."""
+
+from __future__ import annotations
+
+import torch
+from einops import repeat
+from torch import Tensor, nn
+
+from modgan.component import Component, register
+from modgan.layers import PreactBlock, ResidualBlock, conv
+from modgan.spec import FeatureSpec, mask, onehot
+
+
+@register("masked_transformer")
+class MaskedTransformer(Component):
+    """Changes one attribute where its mask says so: f_t = g′·f′ + (1 − g′)·f.
+
+    f′ comes from the feature joined with the code repeated over all positions: one convolution
+    and `n_res` residual blocks. g′ = (1 + tanh(conv(f′))) / 2.
+
+    Ports: feature (B, C, H, W), {attribute} one-hot (B, n) -> feature (B, C, H, W),
+    mask_{attribute} (B, 1, H, W) in 0..1.
+    Zhao et al., Modular Generative Adversarial Networks, ECCV 2018.
+    """
+
+    def __init__(
+        self, feature: FeatureSpec, attribute: str, labels: tuple[str, ...], n_res: int = 6
+    ) -> None:
+        super().__init__()
+        declare_transformer(self, feature, attribute, labels)
+        c = feature.channels
+        self.body = nn.Sequential(
+            conv(c + len(labels), c, 3), *(ResidualBlock(c) for _ in range(n_res))
+        )
+        self.mask = nn.Conv2d(c, 1, 7, padding=3, bias=False)
+
+    def forward(self, feature: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        changed = self.body(joined(feature, value))
+        g = (1 + torch.tanh(self.mask(changed))) / 2
+        return g * changed + (1 - g) * feature, g
+
+
+@register("residual_transformer")
+class ResidualTransformer(Component):
+    """The masked transformer for small budgets: f′ = f + h, so f_t = g′·f′ + (1 − g′)·f.
+
+    The change h and the mask g′ are read from a trunk of `width` channels without norm. Since
+    f′ starts near f, the composed picture is right from the first step and only edits are
+    learned. The mask starts at `open`, so that gradients reach the change.
+
+    Ports: as `masked_transformer`.
+    """
+
+    def __init__(
+        self,
+        feature: FeatureSpec,
+        attribute: str,
+        labels: tuple[str, ...],
+        n_res: int = 3,
+        width: int = 64,
+    ) -> None:
+        super().__init__()
+        declare_transformer(self, feature, attribute, labels)
+        self.body = nn.Sequential(
+            nn.Conv2d(feature.channels + len(labels), width, 3, padding=1),
+            *(PreactBlock(width) for _ in range(n_res)),
+            nn.LeakyReLU(0.2),
+        )
+        self.change = nn.Conv2d(width, feature.channels, 3, padding=1)
+        self.mask = nn.Conv2d(width, 1, 7, padding=3)
+        self.change.weight.data.mul_(0.1)
+
+    def forward(self, feature: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        trunk = self.body(joined(feature, value))
+        changed = feature + self.change(trunk)
+        g = (1 + torch.tanh(self.mask(trunk))) / 2
+        return g * changed + (1 - g) * feature, g
+
+
+def declare_transformer(
+    part: Component, feature: FeatureSpec, attribute: str, labels: tuple[str, ...]
+) -> None:
+    """The ports that every masked transformer has."""
+    part.declare(
+        {"feature": feature, attribute: onehot(attribute, labels)},
+        {"feature": feature, f"mask_{attribute}": mask(feature)},
+    )
+
+
+def joined(feature: Tensor, value: Tensor) -> Tensor:
+    """The feature (B, C, H, W) with the code (B, n) repeated over positions: (B, C + n, H, W)."""
+    height, width = feature.shape[-2:]
+    return torch.cat([feature, repeat(value, "b n -> b n h w", h=height, w=width)], dim=1)

@@ -1,0 +1,84 @@
+"""Between what people have (paths, pictures, labels, seeds) and the tensors of a graph's ports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from modgan.component import UnknownName
+from modgan.data.images import fit, mask_image, normalise, open_image, to_image, to_tensor
+from modgan.spec import FeatureSpec, InterfaceError
+
+
+def from_people(
+    values: Mapping[str, Any], specs: Mapping[str, FeatureSpec], like: Tensor | None
+) -> tuple[dict[str, Tensor], bool]:
+    """Tensors of one batch size for the ports `specs`, and whether a single sample was meant.
+
+    They are moved to the device and type of `like`.
+    """
+    batched = {name: value for name, value in values.items() if isinstance(value, (list, Tensor))}
+    sizes = {name: len(value) for name, value in batched.items() if len(value) != 1}
+    if len(set(sizes.values())) > 1 or 0 in sizes.values():
+        given = ", ".join(f"{size} of {name!r}" for name, size in sizes.items())
+        raise InterfaceError(f"lists of one length are needed, got {given}")
+    count = next(iter(sizes.values()), 1)
+    tensors = {}
+    for name, value in values.items():
+        tensor = _batch(name, value, specs[name], count)
+        specs[name].check(tensor, f"input {name!r}")
+        tensors[name] = tensor if like is None else tensor.to(like)
+    return tensors, not batched
+
+
+def to_people(
+    tensors: Mapping[str, Tensor], specs: Mapping[str, FeatureSpec], single: bool
+) -> dict[str, Any]:
+    """Pictures and masks as PIL images, everything else as the tensor it is."""
+    makers = {"image[-1,1]": to_image, "mask[0,1]": mask_image}
+    shown: dict[str, Any] = {}
+    for name, tensor in tensors.items():
+        maker = makers.get(specs[name].space)
+        items = tensor if maker is None else [maker(sample) for sample in tensor.detach().cpu()]
+        shown[name] = items[0] if single else items
+    return shown
+
+
+def _batch(name: str, value: Any, spec: FeatureSpec, count: int) -> Tensor:
+    """One input as a tensor of `count` samples; a single value serves them all."""
+    if isinstance(value, Tensor):
+        batch = value
+    elif spec.space == "normal" and type(value) is int:
+        return torch.randn(count, *spec.shape, generator=torch.Generator().manual_seed(value))
+    else:
+        samples = value if isinstance(value, list) else [value]
+        batch = torch.stack([_sample(name, sample, spec) for sample in samples])
+    return batch.expand(count, *batch.shape[1:]) if len(batch) == 1 else batch
+
+
+def _sample(name: str, value: Any, spec: FeatureSpec) -> Tensor:
+    """One sample of one input, without the batch axis."""
+    if isinstance(value, Tensor):
+        return value
+    if spec.space == "image[-1,1]":
+        return normalise(to_tensor(fit(open_image(value), spec.shape[-1])))
+    if spec.labels:
+        return torch.eye(spec.channels)[label_index(name, value, spec.labels)]
+    raise InterfaceError(f"input {name!r}: expects a tensor of {spec}, got {value!r}")
+
+
+def label_index(name: str, value: Any, labels: tuple[str, ...]) -> int:
+    """The position of a label; the position itself is taken too."""
+    if type(value) is int:
+        if not 0 <= value < len(labels):
+            raise InterfaceError(
+                f"input {name!r}: label {value} is out of range, there are {len(labels)}: "
+                f"{', '.join(labels)}"
+            )
+        return value
+    if value not in labels:
+        raise UnknownName(f"label of {name!r}", str(value), labels)
+    return labels.index(value)

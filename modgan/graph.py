@@ -1,0 +1,197 @@
+"""Graphs: a checked list of steps over named values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from modgan.component import NAME, Component, UnknownName
+from modgan.data.boundary import from_people, to_people
+from modgan.spec import FeatureSpec, InterfaceError
+
+SYNTAX = "write 'T_hair' or 'T_hair: feature hair -> feature mask_hair'"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One use of a part: the values it reads and writes, in port order; '_' drops an output."""
+
+    part: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+
+    @staticmethod
+    def parse(text: str, parts: Mapping[str, Component]) -> Step:
+        """The step that `text` describes; a bare part name stands for its own port names."""
+        name, colon, values = (piece.strip() for piece in text.partition(":"))
+        if name not in parts:
+            raise UnknownName("part", name, parts)
+        part = parts[name]
+        if not colon:
+            return Step(name, tuple(part.inputs), tuple(part.outputs))
+        reads, arrow, writes = values.partition("->")
+        step = Step(name, tuple(reads.split()), tuple(writes.split()))
+        named = all(value == "_" or NAME.match(value) for value in (*step.reads, *step.writes))
+        counts = (len(step.reads), len(step.writes)) == (len(part.inputs), len(part.outputs))
+        if not arrow or not named or not counts or "_" in step.reads:
+            whole = Step(name, tuple(part.inputs), tuple(part.outputs))
+            raise InterfaceError(
+                f"step {text!r}: {name} reads ({' '.join(part.inputs)}) and writes "
+                f"({' '.join(part.outputs)});\n  write it as '{whole}' with your own value names"
+            )
+        return step
+
+    def __str__(self) -> str:
+        return f"{self.part}: {' '.join(self.reads)} -> {' '.join(self.writes)}"
+
+
+class Graph(nn.Module):
+    """Parts wired into one module; made by `compose`.
+
+    `inputs` are the values read that nobody wrote, `outputs` the values written that nobody read
+    later. A later write shadows an earlier one, like a variable.
+    """
+
+    def __init__(self, steps: Sequence[str], parts: Mapping[str, Component]) -> None:
+        super().__init__()
+        if isinstance(steps, str) or not steps:
+            raise InterfaceError(f"a composition is a list of steps, got {steps!r}; {SYNTAX}")
+        self.steps = tuple(Step.parse(text, parts) for text in steps)
+        self.parts = nn.ModuleDict({step.part: parts[step.part] for step in self.steps})
+        self.inputs, self.outputs = _trace(self.steps, self.parts)
+
+    def forward(self, **values: Tensor) -> dict[str, Tensor]:
+        """Tensors by input name -> tensors by output name; differentiable and strict."""
+        self._check(values)
+        return self._run(values, set())
+
+    def apply(self, **values: Any) -> dict[str, Any]:  # type: ignore[override]
+        """Run on what people have, and return what they can look at.
+
+        Pictures are paths, PIL images or arrays of any size (cut to the centre square and
+        resized), codes are labels, `normal` values are tensors or integer seeds, and a list
+        anywhere makes a batch. None skips the transformers that read that code. Pictures and masks
+        come back as PIL images, one or a list.
+        """
+        skipped = {name for name, value in values.items() if value is None}
+        self._check(values)
+        given = {name: value for name, value in values.items() if name not in skipped}
+        tensors, single = from_people(given, self.inputs, next(self.parameters(), None))
+        return to_people(self._run(tensors, skipped), self.outputs, single)
+
+    def _check(self, values: Mapping[str, Any]) -> None:
+        """Every input given, nothing else, and tensors of the right shape."""
+        for name in values:
+            if name not in self.inputs:
+                raise UnknownName("input", name, self.inputs)
+        missing = [describe(name, spec) for name, spec in self.inputs.items() if name not in values]
+        if missing:
+            raise InterfaceError("missing " + "\n  and ".join(missing))
+        for name, value in values.items():
+            if isinstance(value, Tensor):
+                self.inputs[name].check(value, f"input {name!r}")
+
+    def _run(self, values: dict[str, Tensor], skipped: set[str]) -> dict[str, Tensor]:
+        values = dict(values)
+        for step in self.steps:
+            part = self.parts[step.part]
+            if skipped.intersection(step.reads):
+                values[step.writes[0]] = values[_carried(step, part)]
+                continue
+            written = part(*(values[name] for name in step.reads))
+            written = written if isinstance(written, tuple) else (written,)
+            values.update(zip(step.writes, written, strict=True))
+        return {name: values[name] for name in self.outputs if name in values}
+
+    def __repr__(self) -> str:
+        lines = [f"in   {name}: {spec}" for name, spec in self.inputs.items()]
+        lines += [f"     {step}" for step in self.steps]
+        lines += [f"out  {name}: {spec}" for name, spec in self.outputs.items()]
+        return "\n".join(lines)
+
+
+def describe(name: str, spec: FeatureSpec) -> str:
+    """An input in the words of the one who has to give it."""
+    if spec.labels:
+        return f"{name!r}: one of {', '.join(spec.labels)}, or None to skip what reads it"
+    if spec.space == "normal":
+        return f"{name!r}: {spec}, or an integer seed to draw it"
+    return f"{name!r}: {spec}"
+
+
+def _carried(step: Step, part: nn.Module) -> str:
+    """The value that a skipped step hands on: only a feature -> feature step has one."""
+    first_in, first_out = next(iter(part.inputs.values())), next(iter(part.outputs.values()))
+    if first_out.mismatch(first_in) or first_in.is_vector:
+        raise InterfaceError(f"step '{step}' cannot be skipped: it makes {first_out}")
+    return step.reads[0]
+
+
+Ports = dict[str, FeatureSpec]
+Version = tuple[str, int]  # a value and the step that wrote it; -1 is the world outside
+
+
+def _trace(steps: Sequence[Step], parts: nn.ModuleDict) -> tuple[Ports, Ports]:
+    """Check every step against those before it; return the inputs and outputs of the whole."""
+    inputs: Ports = {}
+    live: dict[str, tuple[FeatureSpec, int]] = {}  # value -> its spec and the step that wrote it
+    readers: dict[Version, list[int]] = {}
+    for at, step in enumerate(steps):
+        ports = parts[step.part].inputs.items()
+        for value, (port, spec) in zip(step.reads, ports, strict=True):
+            if value not in live:
+                live[value] = (inputs.setdefault(value, spec), -1)
+            known, writer = live[value]
+            _check_port(steps, at, port, spec.mismatch(known), value, writer)
+            readers.setdefault((value, writer), []).append(at)
+        replaced = {value: live[value][1] for value in step.writes if value in step.reads}
+        for value, spec in zip(step.writes, parts[step.part].outputs.values(), strict=True):
+            if value != "_":
+                live[value] = (spec, at)
+        for value, writer in replaced.items():
+            _check_replacement(steps, at, value, readers[value, writer])
+    _check_links(steps, readers)
+    unread = {value: spec for value, (spec, at) in live.items() if (value, at) not in readers}
+    return inputs, unread
+
+
+HINT = "check the order of the steps and the spelling of the value names"
+
+
+def _where(steps: Sequence[Step], at: int) -> str:
+    return f"step {at + 1} of {len(steps)}, '{steps[at]}'"
+
+
+def _check_port(
+    steps: Sequence[Step], at: int, port: str, problem: str, value: str, writer: int
+) -> None:
+    """A value has to fit the port that reads it."""
+    if problem:
+        origin = f"step {writer + 1}, {steps[writer].part}" if writer >= 0 else "outside"
+        raise InterfaceError(
+            f"{_where(steps, at)}: port {port!r} {problem}\n  {value!r} comes from {origin}\n"
+            "  a part only understands the space it was trained in: "
+            "train it against these parts, or take the part from the same zoo"
+        )
+
+
+def _check_replacement(steps: Sequence[Step], at: int, value: str, readers: list[int]) -> None:
+    """An edit that comes after somebody read the unedited value would be lost."""
+    others = [reader for reader in readers if reader != at]
+    if others and not any(value in step.reads for step in steps[at + 1 :]):
+        raise InterfaceError(
+            f"{_where(steps, at)}: nobody reads the {value!r} it writes, and step {others[0] + 1}, "
+            f"{steps[others[0]].part}, already read the one before: {HINT}, "
+            "or give the new value a name of its own"
+        )
+
+
+def _check_links(steps: Sequence[Step], readers: Mapping[Version, list[int]]) -> None:
+    """Every step must be linked to another one: a misordered list otherwise composes silently."""
+    linked = {at for (_, writer), by in readers.items() if writer >= 0 for at in (writer, *by)}
+    for at in range(len(steps)):
+        if len(steps) > 1 and at not in linked:
+            raise InterfaceError(f"{_where(steps, at)}, is connected to nothing: {HINT}")

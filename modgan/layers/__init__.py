@@ -1,0 +1,7 @@
+"""Blocks without ports, for components to be built from."""
+
+from modgan.layers.conv import conv as conv
+from modgan.layers.conv import upconv as upconv
+from modgan.layers.norm import instance_norm as instance_norm
+from modgan.layers.residual import PreactBlock as PreactBlock
+from modgan.layers.residual import ResidualBlock as ResidualBlock

@@ -1,0 +1,80 @@
+"""Losses: plain functions from tensors to a scalar. Axes: B batch, n labels, h w patches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange, reduce
+from torch import Tensor
+
+
+def wgan_d(real: Tensor, fake: Tensor) -> Tensor:
+    """mean D(fake) − mean D(real), the critic's side (Arjovsky et al. 2017)."""
+    return fake.mean() - real.mean()
+
+
+def wgan_g(fake: Tensor) -> Tensor:
+    """−mean D(fake), the generator's side."""
+    return -fake.mean()
+
+
+def lsgan_d(real: Tensor, fake: Tensor) -> Tensor:
+    """mean (D(real) − 1)² + mean D(fake)² (Mao et al. 2017)."""
+    return (real - 1).square().mean() + fake.square().mean()
+
+
+def lsgan_g(fake: Tensor) -> Tensor:
+    """mean (D(fake) − 1)², the generator's side."""
+    return (fake - 1).square().mean()
+
+
+def logistic_d(real: Tensor, fake: Tensor) -> Tensor:
+    """mean softplus(−D(real)) + mean softplus(D(fake)) (Goodfellow et al. 2014)."""
+    return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
+def logistic_g(fake: Tensor) -> Tensor:
+    """mean softplus(−D(fake)), the non-saturating generator's side."""
+    return F.softplus(-fake).mean()
+
+
+def hinge_d(real: Tensor, fake: Tensor) -> Tensor:
+    """mean max(0, 1 − D(real)) + mean max(0, 1 + D(fake)) (Lim & Ye 2017)."""
+    return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+
+
+def hinge_g(fake: Tensor) -> Tensor:
+    """−mean D(fake), the generator's side."""
+    return -fake.mean()
+
+
+def l1(a: Tensor, b: Tensor) -> Tensor:
+    """mean |a − b| over all elements."""
+    return (a - b).abs().mean()
+
+
+def classification(logits: Tensor, label: Tensor) -> Tensor:
+    """Cross-entropy of logits (B, n) against label indices (B,), mean over the batch."""
+    return F.cross_entropy(logits, label)
+
+
+def gradient_penalty(
+    critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, alpha: Tensor
+) -> Tensor:
+    """mean over the batch of (‖∇ Σ critic(x̂)‖₂ − 1)² at x̂ = alpha·real + (1 − alpha)·fake.
+
+    `alpha` is (B, 1, 1, 1) in 0..1; the sum runs over all patches of a sample
+    (Gulrajani et al. 2017, with StarGAN's sum over patch scores).
+    """
+    between = (alpha * real + (1 - alpha) * fake).detach().requires_grad_(True)
+    (grad,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+    return (rearrange(grad, "b ... -> b (...)").norm(dim=1) - 1).square().mean()
+
+
+def r1(critic: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
+    """Half the mean over the batch of ‖∇ Σ critic(real)‖₂² (Mescheder et al. 2018)."""
+    real = real.detach().requires_grad_(True)
+    (grad,) = torch.autograd.grad(critic(real).sum(), real, create_graph=True)
+    return reduce(grad.square(), "b ... -> b", "sum").mean() / 2

@@ -1,0 +1,22 @@
+"""Running averages of the parts that a run exports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from modgan.component import Component
+
+
+def averaged(parts: Mapping[str, Component], decay: float) -> AveragedModel:
+    """An exponential moving average of all parameters of `parts`; update it after every step."""
+    together = nn.ModuleDict(dict(parts))
+    return AveragedModel(together, multi_avg_fn=get_ema_multi_avg_fn(decay))
+
+
+def parts_of(average: AveragedModel) -> dict[str, Component]:
+    """The averaged parts by name, to look at or to export."""
+    return {name: cast(Component, part) for name, part in average.module.items()}

@@ -1,0 +1,190 @@
+"""Every row of the wiring table composes from tiny parts and carries values end to end.
+
+The parts are small but real modules of the six roles; the components that play them at full size
+have the same ports.
+"""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import modgan
+from modgan.component import Component
+from modgan.spec import FeatureSpec, image, mask, onehot
+
+B, SIZE = 3, 16
+IMAGE, MASK = image(SIZE), FeatureSpec(1, SIZE, SIZE, "mask[0,1]")
+Z = FeatureSpec(4, space="normal")
+
+
+class Mapping(Component):
+    """Reads maps and vectors (vectors are repeated over positions), writes maps of one size."""
+
+    def __init__(self, inputs: dict[str, FeatureSpec], outputs: dict[str, FeatureSpec]) -> None:
+        super().__init__()
+        self.declare(inputs, outputs)
+        n_in = sum(spec.channels for spec in inputs.values())
+        self.heads = nn.ModuleList(nn.Conv2d(n_in, s.channels, 1) for s in outputs.values())
+
+    def forward(self, *values: Tensor) -> tuple[Tensor, ...]:
+        side = next(s.height for s in self.outputs.values())
+        maps = [v if v.ndim == 4 else v[..., None, None] for v in values]
+        sized = [nn.functional.interpolate(m, size=(side, side)) for m in maps]
+        return tuple(
+            head(torch.cat(sized, 1)).sigmoid() if "mask" in spec.space else head(torch.cat(sized, 1))
+            for head, spec in zip(self.heads, self.outputs.values(), strict=True)
+        )
+
+
+class Coder(Component):
+    """Q: one picture -> one code."""
+
+    def __init__(self, port: str, code: FeatureSpec) -> None:
+        super().__init__()
+        self.declare({"image": IMAGE}, {port: code})
+        self.head = nn.Linear(3, code.channels)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.head(image.mean((2, 3)))
+
+
+class Painter(Component):
+    """R with a canvas: foreground·mask + canvas·(1 − mask)."""
+
+    def __init__(self, feature: FeatureSpec, name: str) -> None:
+        super().__init__()
+        self.declare({"hidden": feature, "canvas": IMAGE}, {"canvas": IMAGE, f"mask_{name}": MASK})
+        self.head = nn.Conv2d(feature.channels, 4, 1)
+
+    def forward(self, hidden: Tensor, canvas: Tensor) -> tuple[Tensor, Tensor]:
+        painted = self.head(hidden)
+        m = painted[:, 3:].sigmoid()
+        return m * painted[:, :3] + (1 - m) * canvas, m
+
+
+def space(name: str, channels: int = 5, side: int = SIZE) -> FeatureSpec:
+    return FeatureSpec(channels, side, side, f"{name}@test")
+
+
+F_ = space("portraits", side=4)
+HAIR, SMILE = onehot("hair", ("black", "red")), onehot("smile", ("no", "yes"))
+DIGIT = onehot("digit", tuple("0123456789"))
+CONTENT, STYLE = space("content", side=4), FeatureSpec(8, space="normal")
+CB, CP, CC = (FeatureSpec(n, space=f"onehot:{c}") for n, c in ((6, "b"), (2, "p"), (6, "c")))
+BG, SHAPE = space("background"), space("shape")
+CHILD = space("child")
+
+
+def transformer(name: str, feature: FeatureSpec, code: FeatureSpec) -> Mapping:
+    return Mapping({"feature": feature, name: code}, {"feature": feature, f"mask_{name}": mask(feature)})
+
+
+MODULAR = {
+    "E": Mapping({"image": IMAGE}, {"feature": F_}),
+    "G": Mapping({"z": Z, "digit": DIGIT}, {"feature": F_}),
+    "T_hair": transformer("hair", F_, HAIR),
+    "T_smile": transformer("smile", F_, SMILE),
+    "R": Mapping({"feature": F_}, {"image": IMAGE}),
+}
+HIERARCHY = {
+    "G_background": Mapping({"z": Z, "b": CB}, {"hidden": BG}),
+    "R_background": Mapping({"hidden": BG}, {"canvas": IMAGE}),
+    "G_parent": Mapping({"z": Z, "p": CP}, {"hidden": SHAPE}),
+    "R_parent": Painter(SHAPE, "parent"),
+    "T_child": Mapping({"hidden": SHAPE, "c": CC}, {"hidden": CHILD}),
+    "R_child": Painter(CHILD, "child"),
+    "Q_z": Coder("z", Z), "Q_b": Coder("b", CB), "Q_p": Coder("p", CP), "Q_c": Coder("c", CC),
+    "S": Mapping({"image": IMAGE}, {"hidden": SHAPE}),
+}
+MUNIT = {
+    "E_a": Mapping({"image": IMAGE}, {"content": CONTENT}),
+    "Q_b": Coder("style", STYLE),
+    "T_b": Mapping({"content": CONTENT, "style": STYLE}, {"content": CONTENT}),
+    "R_b": Mapping({"content": CONTENT}, {"image": IMAGE}),
+}
+PAIR = {
+    "E_a": Mapping({"image": IMAGE}, {"feature": CONTENT}),
+    "R_b": Mapping({"feature": CONTENT}, {"image": IMAGE}),
+}
+ICGAN = {
+    "Q_z": Coder("z", Z), "Q_y": Coder("y", HAIR),
+    "G": Mapping({"z": Z, "y": HAIR}, {"feature": F_}),
+    "R": Mapping({"feature": F_}, {"image": IMAGE}),
+}
+TRANSLATOR = {
+    "star": Mapping({"image": IMAGE, "hair": HAIR}, {"image": IMAGE}),
+    "cycle_ab": Mapping({"image": IMAGE}, {"image": IMAGE}),
+}
+PAINT = ["G_background: z1 b -> h0", "R_background: h0 -> canvas"]
+BODY = ["R_parent: h1 canvas -> canvas mask_parent", "T_child: h1 c -> h2",
+        "R_child: h2 canvas -> canvas mask_child"]
+READ = ["Q_z: background -> z1", "Q_b: background -> b", "Q_c: texture -> c"]
+WIRINGS = {
+    "translation": (MODULAR, ["E", "T_hair", "T_smile", "R"],
+                    "image hair smile", "image mask_hair mask_smile"),
+    "generation": (MODULAR, ["G", "T_hair", "T_smile", "R"],
+                   "z digit hair smile", "image mask_hair mask_smile"),
+    "tree": (MODULAR, ["E: image -> f", "T_hair: f hair -> f1 m1", "R: f1 -> one",
+                       "T_smile: f1 smile -> f2 m2", "R: f2 -> two"],
+             "image hair smile", "one two m1 m2"),
+    "hierarchy": (HIERARCHY, [*PAINT, "G_parent: z p -> h1", *BODY],
+                  "z1 b z p c", "canvas mask_parent mask_child"),
+    "code mode": (HIERARCHY, [*READ, "Q_z: pose -> z", "Q_p: shape -> p", *PAINT,
+                              "G_parent: z p -> h1", *BODY],
+                  "background texture pose shape", "canvas mask_parent mask_child"),
+    "feature mode": (HIERARCHY, [*READ, "S: shape -> h1", *PAINT, *BODY],
+                     "background texture shape", "canvas mask_parent mask_child"),
+    "style from a picture": (MUNIT, ["E_a", "Q_b: guide -> style", "T_b", "R_b"],
+                             "image guide", "image"),
+    "style sampled": (MUNIT, ["E_a", "T_b", "R_b"], "image style", "image"),
+    "common space": (PAIR, ["E_a", "R_b"], "image", "image"),
+    "IcGAN": (ICGAN, ["Q_z", "Q_y", "G", "R"], "image", "image"),
+    "StarGAN": (TRANSLATOR, ["star"], "image hair", "image"),
+    "CycleGAN chained": (TRANSLATOR, ["cycle_ab", "star"], "image hair", "image"),
+}
+
+
+@pytest.mark.parametrize("name", WIRINGS)
+def test_composes_and_runs(name: str) -> None:
+    parts, steps, reads, writes = WIRINGS[name]
+    graph = modgan.compose(steps, parts)
+    assert set(graph.inputs) == set(reads.split())
+    assert set(graph.outputs) == set(writes.split())
+    values = {n: torch.randn(B, *spec.shape) for n, spec in graph.inputs.items()}
+    out = graph(**values)
+    for n, spec in graph.outputs.items():
+        spec.check(out[n], n)
+    total = sum(value.square().mean() for value in out.values())
+    total.backward()
+    assert all(p.grad is not None for p in graph.parameters())
+
+
+@pytest.mark.parametrize("name", WIRINGS)
+def test_every_input_matters(name: str) -> None:
+    parts, steps, _, _ = WIRINGS[name]
+    graph = modgan.compose(steps, parts)
+    values = {n: torch.randn(B, *spec.shape) for n, spec in graph.inputs.items()}
+    before = graph(**values)
+    for changed in values:
+        after = graph(**{**values, changed: values[changed] + 1})
+        assert any(not torch.equal(before[n], after[n]) for n in before), changed
+
+
+@pytest.mark.parametrize("order", list(permutations(["T_hair", "T_smile"])))
+def test_any_order(order: tuple[str, ...]) -> None:
+    graph = modgan.compose(["E", *order, "R"], MODULAR)
+    assert list(graph.inputs) == ["image", *(name.removeprefix("T_") for name in order)]
+
+
+def test_a_graph_equals_plain_python() -> None:
+    x, h, s = torch.randn(B, *IMAGE.shape), torch.eye(2)[[0, 1, 1]], torch.eye(2)[[1, 0, 1]]
+    graph = modgan.compose(["E", "T_hair", "T_smile", "R"], MODULAR)
+    f, m1 = MODULAR["T_hair"](*MODULAR["E"](x), h)
+    f, m2 = MODULAR["T_smile"](f, s)
+    out = graph(image=x, hair=h, smile=s)
+    assert torch.equal(out["image"], MODULAR["R"](f)[0])
+    assert torch.equal(out["mask_hair"], m1) and torch.equal(out["mask_smile"], m2)
