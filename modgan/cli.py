@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import runpy
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
+from types import ModuleType
 
-from PIL import Image
 from tqdm import tqdm
 
 from modgan.component import UnknownName
-from modgan.data.images import DataError, open_image, sheet
+from modgan.data.images import DataError, fit, open_image, sheet
 from modgan.files import replacing
 from modgan.graph import Graph
 from modgan.spec import InterfaceError
@@ -44,14 +45,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _add_edit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("edit", help="change attributes of pictures")
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="pictures, folders")
-    parser.add_argument("--set", action="append", required=True, metavar="NAME=LABEL",
-                        help="an attribute and its new label, once for each edit")
-    parser.add_argument("--order", help="names in the order to apply them: smile,hair; "
-                        "else the order of --set")
+    parser.add_argument(
+        "--set",
+        action="append",
+        required=True,
+        metavar="NAME=LABEL",
+        help="an attribute and its new label, once for each edit",
+    )
+    parser.add_argument(
+        "--order", help="names in the order to apply them: smile,hair; else the order of --set"
+    )
     parser.add_argument("--masks", action="store_true", help="also write where each edit acts")
     parser.add_argument("--zoo", default=DEFAULT, help="a zoo file or the name of a released one")
-    parser.add_argument("-o", "--out", type=Path, required=True,
-                        help="a .png for one picture, a folder for more")
+    parser.add_argument(
+        "-o", "--out", type=Path, required=True, help="a .png for one picture, a folder for more"
+    )
     parser.set_defaults(act=_edit)
 
 
@@ -64,7 +72,8 @@ def _edit(given: argparse.Namespace, _: Sequence[str]) -> int:
     sources = _pictures(given.images)
     targets = _targets(sources, given.out)
     failed = []
-    for source, target in tqdm(zip(sources, targets, strict=True), total=len(sources), disable=len(sources) < 2):
+    pairs = list(zip(sources, targets, strict=True))
+    for source, target in tqdm(pairs, unit="picture", disable=len(pairs) < 2):
         try:
             _edit_one(graph, source, values, target, given.masks)
         except DataError as error:
@@ -73,3 +82,134 @@ def _edit(given: argparse.Namespace, _: Sequence[str]) -> int:
         print(f"modgan edit: {line}", file=sys.stderr)
     print(f"{len(sources) - len(failed)} of {len(sources)} edited: {given.out}")
     return 1 if failed else 0
+
+
+def _edit_one(
+    graph: Graph, source: Path, values: Mapping[str, str], target: Path, masks: bool
+) -> None:
+    size = graph.inputs["image"].shape[-1]
+    picture = fit(open_image(source), size)
+    out = graph.apply(image=picture, **values)
+    shown = [out[f"mask_{name}"].resize((size, size)) for name in values] if masks else []
+    titles = ["input", "edit", *values]
+    page = sheet([[picture, out["image"], *shown]], titles, scale=2) if masks else out["image"]
+    with replacing(target) as temporary:
+        page.save(temporary)
+
+
+def _values(settings: Sequence[str]) -> dict[str, str]:
+    """{"hair": "blond"} from ["hair=blond"]."""
+    values: dict[str, str] = {}
+    for setting in settings:
+        name, equals, label = setting.partition("=")
+        if not (name and equals and label) or name in values:
+            raise InterfaceError(f"--set {setting}: expects NAME=LABEL, once for each name")
+        values[name] = label
+    return values
+
+
+def _order(text: str | None, values: Mapping[str, str]) -> list[str]:
+    """The names in the order asked for, each exactly once."""
+    order = text.split(",") if text else list(values)
+    if sorted(order) != sorted(values):
+        raise InterfaceError(f"--order {text}: expects each of {', '.join(values)} exactly once")
+    return order
+
+
+def _transformer(zoo: Zoo, attribute: str) -> str:
+    """The name of the part that changes `attribute`."""
+    known = [name.removeprefix("T_") for name in zoo if name.startswith("T_")]
+    if attribute not in known:
+        raise UnknownName("attribute to edit", attribute, known)
+    return f"T_{attribute}"
+
+
+def _pictures(sources: Sequence[Path]) -> list[Path]:
+    """The files named, and the pictures inside the folders named."""
+    found: list[Path] = []
+    for source in sources:
+        inside = sorted(p for p in source.iterdir()) if source.is_dir() else [source]
+        files = [p for p in inside if p.suffix.lower() in PICTURES or not source.is_dir()]
+        if not files:
+            raise DataError(f"{source}: a folder without pictures ({', '.join(sorted(PICTURES))})")
+        found += files
+    return found
+
+
+def _targets(sources: Sequence[Path], out: Path) -> list[Path]:
+    """Where each result goes: the file `out` for one picture, else PNGs in the folder `out`."""
+    folder = out.is_dir() or not (out.suffix or out.is_file())
+    if not folder and len(sources) > 1:
+        raise InterfaceError(f"-o {out}: {len(sources)} pictures need a folder, not a file")
+    if not folder and out.suffix.lower() not in PICTURES:
+        raise InterfaceError(f"-o {out}: expects a picture, one of {', '.join(sorted(PICTURES))}")
+    targets = [out / f"{source.stem}.png" for source in sources] if folder else [out]
+    twice = {target.name for target in targets if targets.count(target) > 1}
+    if twice:
+        raise InterfaceError(f"-o {out}: several pictures would become {', '.join(sorted(twice))}")
+    lost = {target.resolve() for target in targets} & {source.resolve() for source in sources}
+    if lost:
+        raise InterfaceError(f"-o {out}: would overwrite {min(lost)}: choose another place")
+    return targets
+
+
+def _add_list(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("list", help="the released zoos and their graphs")
+    parser.set_defaults(act=_list)
+
+
+def _list(_: argparse.Namespace, __: Sequence[str]) -> int:
+    for name, path in released().items():
+        header = inspect(path)
+        print(f"{name}: {', '.join(header['parts'])}")
+        for graph, steps in header["card"]["graphs"].items():
+            print(f"  {graph}: {', '.join(steps)}")
+    return 0
+
+
+def _add_info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("info", help="the parts, wirings and card of a zoo")
+    parser.add_argument("zoo", help="a zoo file or the name of a released one")
+    parser.set_defaults(act=_info)
+
+
+def _info(given: argparse.Namespace, _: Sequence[str]) -> int:
+    zoo = load(given.zoo)
+    print(zoo)
+    for name in zoo.card.graphs:
+        print(f"\ngraph {name}\n{zoo.graph(name)!r}")
+    print(f"\nprovenance\n{json.dumps(zoo.card.provenance, indent=1, ensure_ascii=False)}")
+    for row in zoo.card.metrics:
+        print(f"{row['name']}: {row['value']} ({row['split']}, n = {row['n']})")
+    return 0
+
+
+def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("train", help="run a recipe; its flags follow", add_help=False)
+    parser.add_argument("recipe", type=Path, help="the path of a recipe, a Python file that is run")
+    parser.set_defaults(act=_train)
+
+
+def _train(given: argparse.Namespace, rest: Sequence[str]) -> int:
+    if not given.recipe.is_file():
+        raise DataError(f"{given.recipe}: no such recipe; give the path of a Python file")
+    recipe = getattr(_imported(given.recipe), "recipe", None)
+    if not isinstance(recipe, Recipe):
+        raise DataError(f"{given.recipe}: defines no `recipe = Recipe(...)`; is it a recipe?")
+    train_main(recipe, rest)
+    return 0
+
+
+def _imported(path: Path) -> ModuleType:
+    """The module that a Python file is; its name is known to `sys.modules`, as training needs."""
+    name = f"modgan_recipe_{path.stem}"
+    loader = SourceFileLoader(name, str(path))
+    try:
+        loader.get_code(name)
+    except (SyntaxError, ValueError) as error:
+        raise DataError(f"{path}: is no Python file ({error}); give that of a recipe") from error
+    spec = spec_from_loader(name, loader)
+    assert spec is not None  # None only without a loader
+    module = sys.modules[name] = module_from_spec(spec)
+    loader.exec_module(module)
+    return module

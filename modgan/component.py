@@ -14,7 +14,7 @@ from torch import nn
 from modgan.spec import LARGEST, FeatureSpec, InterfaceError
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*\Z")
-TAKEN = {"code", "graph", "recompile"}  # torch.fx modules own these: export would break
+TAKEN = {"code", "graph", "recompile", "self"}  # torch.fx modules and Python own these
 _TABLE: dict[str, type[Component]] = {}
 
 
@@ -88,7 +88,7 @@ def _recording(cls: type[Component]) -> type[Component]:
         construct(self, **config)
         self.config = config
 
-    cls.__init__ = __init__  # type: ignore[method-assign]
+    cls.__init__ = __init__  # type: ignore[method-assign, assignment]
     return cls
 
 
@@ -118,7 +118,7 @@ def component_class(name: str) -> type[Component]:
     return _TABLE[name]
 
 
-def build(name: str, **config: Any) -> Component:
+def build(name: str, /, **config: Any) -> Component:
     """The component `name` with the recorded arguments `config`."""
     cls = component_class(name)
     known = [key for key in inspect.signature(cls.__init__).parameters if key != "self"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -42,6 +42,9 @@ class Step:
                 f"step {text!r}: {name} reads ({' '.join(part.inputs)}) and writes "
                 f"({' '.join(part.outputs)});\n  write it as '{whole}' with your own value names"
             )
+        kept = [value for value in step.writes if value != "_"]
+        if len(set(kept)) < len(kept):
+            raise InterfaceError(f"step {text!r}: writes one name twice; drop an output with '_'")
         return step
 
     def __str__(self) -> str:
@@ -52,7 +55,7 @@ class Graph(nn.Module):
     """Parts wired into one module; made by `compose`.
 
     `inputs` are the values read that nobody wrote, `outputs` the values written that nobody read
-    later. A later write shadows an earlier one, like a variable.
+    later. A later write replaces an earlier one, which somebody must have read.
     """
 
     def __init__(self, steps: Sequence[str], parts: Mapping[str, Component]) -> None:
@@ -60,13 +63,19 @@ class Graph(nn.Module):
         if isinstance(steps, str) or not steps:
             raise InterfaceError(f"a composition is a list of steps, got {steps!r}; {SYNTAX}")
         self.steps = tuple(Step.parse(text, parts) for text in steps)
-        self.parts = nn.ModuleDict({step.part: parts[step.part] for step in self.steps})
-        self.inputs, self.outputs = _trace(self.steps, self.parts)
+        used = {step.part: parts[step.part] for step in self.steps}
+        for name in used:
+            if hasattr(nn.ModuleDict(), name):
+                raise InterfaceError(f"{name!r} cannot name a part: torch modules own this name")
+        self.parts = nn.ModuleDict(used)
+        self.inputs, self.outputs = _trace(self.steps, used)
 
     def forward(self, **values: Tensor) -> dict[str, Tensor]:
         """Tensors by input name -> tensors by output name; differentiable and strict."""
         self._check(values)
-        return self._run(values, set())
+        for name, value in values.items():
+            self.inputs[name].check(value, f"input {name!r}")
+        return self._run(values)
 
     def apply(self, **values: Any) -> dict[str, Any]:  # type: ignore[override]
         """Run on what people have, and return what they can look at.
@@ -76,30 +85,29 @@ class Graph(nn.Module):
         anywhere makes a batch. None skips the transformers that read that code. Pictures and masks
         come back as PIL images, one or a list.
         """
-        skipped = {name for name, value in values.items() if value is None}
         self._check(values)
-        given = {name: value for name, value in values.items() if name not in skipped}
+        given = {name: value for name, value in values.items() if value is not None}
         tensors, single = from_people(given, self.inputs, next(self.parameters(), None))
-        return to_people(self._run(tensors, skipped), self.outputs, single)
+        return to_people(self._run(tensors), self.outputs, single)
 
     def _check(self, values: Mapping[str, Any]) -> None:
-        """Every input given, nothing else, and tensors of the right shape."""
+        """Every input given and nothing else."""
         for name in values:
             if name not in self.inputs:
                 raise UnknownName("input", name, self.inputs)
         missing = [describe(name, spec) for name, spec in self.inputs.items() if name not in values]
         if missing:
             raise InterfaceError("missing " + "\n  and ".join(missing))
-        for name, value in values.items():
-            if isinstance(value, Tensor):
-                self.inputs[name].check(value, f"input {name!r}")
 
-    def _run(self, values: dict[str, Tensor], skipped: set[str]) -> dict[str, Tensor]:
+    def _run(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The outputs; a step without all it reads hands its feature on and writes nothing else."""
         values = dict(values)
         for step in self.steps:
-            part = self.parts[step.part]
-            if skipped.intersection(step.reads):
-                values[step.writes[0]] = values[_carried(step, part)]
+            part = cast(Component, self.parts[step.part])
+            if not all(name in values for name in step.reads):
+                carried = _carried(step, part, values)
+                values = {name: value for name, value in values.items() if name not in step.writes}
+                values[step.writes[0]] = carried
                 continue
             written = part(*(values[name] for name in step.reads))
             written = written if isinstance(written, tuple) else (written,)
@@ -122,19 +130,20 @@ def describe(name: str, spec: FeatureSpec) -> str:
     return f"{name!r}: {spec}"
 
 
-def _carried(step: Step, part: nn.Module) -> str:
+def _carried(step: Step, part: Component, values: Mapping[str, Tensor]) -> Tensor:
     """The value that a skipped step hands on: only a feature -> feature step has one."""
     first_in, first_out = next(iter(part.inputs.values())), next(iter(part.outputs.values()))
-    if first_out.mismatch(first_in) or first_in.is_vector:
+    carried = values.get(step.reads[0])
+    if carried is None or first_out.mismatch(first_in) or first_in.is_vector:
         raise InterfaceError(f"step '{step}' cannot be skipped: it makes {first_out}")
-    return step.reads[0]
+    return carried
 
 
 Ports = dict[str, FeatureSpec]
 Version = tuple[str, int]  # a value and the step that wrote it; -1 is the world outside
 
 
-def _trace(steps: Sequence[Step], parts: nn.ModuleDict) -> tuple[Ports, Ports]:
+def _trace(steps: Sequence[Step], parts: Mapping[str, Component]) -> tuple[Ports, Ports]:
     """Check every step against those before it; return the inputs and outputs of the whole."""
     inputs: Ports = {}
     live: dict[str, tuple[FeatureSpec, int]] = {}  # value -> its spec and the step that wrote it
@@ -149,6 +158,14 @@ def _trace(steps: Sequence[Step], parts: nn.ModuleDict) -> tuple[Ports, Ports]:
             readers.setdefault((value, writer), []).append(at)
         replaced = {value: live[value][1] for value in step.writes if value in step.reads}
         for value, spec in zip(step.writes, parts[step.part].outputs.values(), strict=True):
+            if value in live:
+                writer = live[value][1]
+                _check_overwritten(steps, at, value, writer, readers.get((value, writer), []))
+            if "@" in spec.space and value in inputs and value not in step.reads:
+                raise InterfaceError(
+                    f"{_where(steps, at)}: makes the {value!r} that an earlier step reads from "
+                    f"outside: {HINT}"
+                )
             if value != "_":
                 live[value] = (spec, at)
         for value, writer in replaced.items():
@@ -178,10 +195,22 @@ def _check_port(
         )
 
 
+def _check_overwritten(
+    steps: Sequence[Step], at: int, value: str, writer: int, readers: list[int]
+) -> None:
+    """What a step writes over must have been of use to somebody."""
+    if writer >= 0 and not readers:
+        raise InterfaceError(
+            f"{_where(steps, at)}: writes over the {value!r} of step {writer + 1}, "
+            f"{steps[writer].part}, before anybody reads it: {HINT}, or drop it there with '_'"
+        )
+
+
 def _check_replacement(steps: Sequence[Step], at: int, value: str, readers: list[int]) -> None:
     """An edit that comes after somebody read the unedited value would be lost."""
     others = [reader for reader in readers if reader != at]
-    if others and not any(value in step.reads for step in steps[at + 1 :]):
+    later = [step for step in steps[at + 1 :] if value in step.reads and value not in step.writes]
+    if others and not later:
         raise InterfaceError(
             f"{_where(steps, at)}: nobody reads the {value!r} it writes, and step {others[0] + 1}, "
             f"{steps[others[0]].part}, already read the one before: {HINT}, "

@@ -70,11 +70,13 @@ def gradient_penalty(
     """
     between = (alpha * real + (1 - alpha) * fake).detach().requires_grad_(True)
     (grad,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
-    return (rearrange(grad, "b ... -> b (...)").norm(dim=1) - 1).square().mean()
+    norms: Tensor = rearrange(grad, "b ... -> b (...)").norm(dim=1)
+    return (norms - 1).square().mean()
 
 
 def r1(critic: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
     """Half the mean over the batch of ‖∇ Σ critic(real)‖₂² (Mescheder et al. 2018)."""
     real = real.detach().requires_grad_(True)
     (grad,) = torch.autograd.grad(critic(real).sum(), real, create_graph=True)
-    return reduce(grad.square(), "b ... -> b", "sum").mean() / 2
+    norms: Tensor = reduce(grad.square(), "b ... -> b", "sum")
+    return norms.mean() / 2

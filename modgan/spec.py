@@ -33,6 +33,8 @@ class FeatureSpec:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", tuple(self.labels))
+        if not all(isinstance(word, str) for word in (self.space, *self.labels)):
+            raise InterfaceError(f"a spec's space and labels are words, got {self!r}")
         sizes = [self.channels] if self.is_vector else [self.channels, self.height, self.width]
         if not all(type(n) is int and 0 < n <= LARGEST for n in sizes):
             raise InterfaceError(
@@ -89,8 +91,8 @@ class FeatureSpec:
     @staticmethod
     def from_json(data: dict[str, Any]) -> FeatureSpec:
         """The spec that `to_json` wrote; unknown fields are an error."""
-        unknown = set(data) - set(FeatureSpec.__slots__)
-        if unknown or not isinstance(data.get("space", ""), str):
+        known = "channels" in data and set(data) <= set(FeatureSpec.__slots__)
+        if not known or not isinstance(data.get("labels", []), list):
             raise InterfaceError(f"not a spec: {data}")
         return FeatureSpec(**data)
 

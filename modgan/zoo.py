@@ -6,7 +6,9 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import reduce
 from hashlib import sha256
+from operator import or_
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +31,18 @@ from modgan.spec import TRAINING, FeatureSpec, InterfaceError
 
 FORMAT = 1
 MOST_PARTS = 1024
+CARD = {"licence": str, "provenance": dict, "metrics": list, "graphs": dict}
+METRIC = {"name": str, "value": (int, float), "split": str, "n": int}
 DEFAULT = "portraits"  # the zoo that ships with the release
 Source = str | os.PathLike[str]
 
 
+# what constructors raise when they are given the config of a damaged file
+UNBUILDABLE = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+
+
 class ZooError(ValueError):
-    """A file is not a zoo that this version can read."""
+    """A file is not a zoo that this version can read, or cannot be made one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +78,13 @@ class Zoo(Mapping[str, Component]):
     def __len__(self) -> int:
         return len(self._parts)
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """The part `name`, or `default`: `Mapping` would look for a KeyError."""
+        return self._parts.get(name, default)
+
     def __or__(self, other: Zoo) -> Zoo:
         """Both zoos in one; shared names and parts of a space that nobody makes are errors."""
-        for name in set(self) & set(other):
+        for name in sorted(set(self) & set(other)):
             raise InterfaceError(f"both zoos hold a part named {name!r}: load one with `only=`")
         both = {**self, **other}
         sources, orphans = _sources(both), _learned(both) - _sources(both)
@@ -95,20 +107,17 @@ class Zoo(Mapping[str, Component]):
 
     def save(self, path: Source) -> None:
         """Write one safetensors file, whole or not at all."""
-        header = {
-            "format": FORMAT,
-            "parts": {
-                name: {"component": part.component, "config": to_json(part.config)}
-                for name, part in self.items()
-            },
-            "card": asdict(self.card),
-        }
+        rows = {name: _row(name, part) for name, part in self.items()}
+        header = {"format": FORMAT, "parts": rows, "card": asdict(self.card)}
+        problem = _problem(header)
+        if problem:
+            raise ZooError(f"{path}: not saved: {problem}")
         tensors = {
             f"{name}.{key}": tensor.detach().cpu().contiguous().clone()
             for name, part in self.items()
             for key, tensor in part.state_dict().items()
         }
-        text = json.dumps(header, ensure_ascii=False, sort_keys=True)
+        text = json.dumps(header, ensure_ascii=False)  # unsorted: attributes have an order
         with replacing(path) as temporary:
             # one metadata key: with several, safetensors writes differing bytes from save to save
             save_file(tensors, temporary, metadata={"modgan": text})
@@ -116,8 +125,6 @@ class Zoo(Mapping[str, Component]):
     def __repr__(self) -> str:
         rows = [f"{name}: {part.component} ({part.extra_repr()})" for name, part in self.items()]
         return "\n".join([f"Zoo of {len(self)} parts, {self.card.licence}", *rows])
-
-
 
 
 def compose(
@@ -136,9 +143,9 @@ def compose(
         parts = load(parts)
     elif not isinstance(parts, Mapping):
         zoos = [zoo if isinstance(zoo, Zoo) else load(zoo) for zoo in parts]
-        parts = zoos[0]
-        for zoo in zoos[1:]:
-            parts = parts | zoo
+        if not zoos:
+            raise InterfaceError("no parts to compose: the list of zoos is empty")
+        parts = reduce(or_, zoos)
     return Graph(steps, parts)
 
 
@@ -157,7 +164,7 @@ def load(source: Source, only: Sequence[str] | None = None) -> Zoo:
     with safe_open(path, "pt") as file:
         keys = list(file.keys())
         parts = {name: _read(name, header["parts"][name], file, keys, path) for name in names}
-    unknown = [key for key in keys if key.split(".")[0] not in header["parts"]]
+    unknown = [key for key in keys if key.rpartition(".")[0].split(".")[0] not in header["parts"]]
     if unknown:
         raise ZooError(f"{path}: tensors of no part: {_listed(unknown)}; the file is damaged")
     return Zoo(parts, Card(**header["card"]))
@@ -185,34 +192,72 @@ def _header(text: str, path: Path) -> dict[str, Any]:
     """The JSON of a header, checked: it may come from anywhere."""
     try:
         header = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ZooError(f"{path}: damaged header ({error}); get or train it again") from None
     number = header.get("format") if isinstance(header, dict) else None
     if isinstance(number, int) and number > FORMAT:
-        raise ZooError(
-            f"{path}: format {number}, this modgan reads up to {FORMAT}: upgrade modgan"
-        )
-    parts, card = (header.get("parts"), header.get("card")) if number == FORMAT else (None, None)
-    rows = list(parts.values()) if isinstance(parts, dict) and len(parts) <= MOST_PARTS else []
-    fields = set(Card.__dataclass_fields__)
-    if not (
-        rows
-        and all(NAME.match(name) for name in parts)
-        and all(isinstance(row, dict) and set(row) == {"component", "config"} for row in rows)
-        and isinstance(card, dict)
-        and {"licence"} <= set(card) <= fields
-    ):
-        raise ZooError(f"{path}: damaged header, not that of a zoo; get or train it again")
-    return header
+        raise ZooError(f"{path}: format {number}, this modgan reads up to {FORMAT}: upgrade modgan")
+    problem = _problem(header)
+    if problem:
+        raise ZooError(f"{path}: damaged header ({problem}); get or train it again")
+    return {**header, "card": asdict(Card(**header["card"]))}
+
+
+def _problem(header: Any) -> str:
+    """What keeps a header from being that of a zoo, or ''."""
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        return f"it is not of format {FORMAT}"
+    parts = header.get("parts")
+    if not isinstance(parts, dict) or not 0 < len(parts) <= MOST_PARTS:
+        return f"a zoo holds 1 to {MOST_PARTS} parts"
+    for name, row in parts.items():
+        kinds = {"component": str, "config": dict}
+        if not NAME.match(name) or not _has(row, kinds) or len(row) > len(kinds):
+            return f"part {name!r} is not a component and its config"
+    card = header.get("card")
+    if not isinstance(card, dict) or not _has({**asdict(Card("")), **card}, CARD):
+        return "its card is not one"
+    if set(card) - set(CARD) or "licence" not in card:
+        return f"its card has the fields {_listed(set(card))}"
+    if not all(_has(row, METRIC) for row in card.get("metrics", [])):
+        return f"a metric of its card lacks {_listed(set(METRIC))}"
+    for name, steps in card.get("graphs", {}).items():
+        if not isinstance(steps, list) or not all(isinstance(step, str) for step in steps):
+            return f"graph {name!r} of its card is not a list of steps"
+    return ""
+
+
+def _has(row: Any, kinds: Mapping[str, Any]) -> bool:
+    """Whether `row` holds values of these kinds."""
+    return isinstance(row, dict) and all(isinstance(row.get(k), t) for k, t in kinds.items())
+
+
+def _row(name: str, part: Component) -> dict[str, Any]:
+    """What a file says about a part; what `load` would refuse is refused here."""
+    _check_registered({name: part})
+    config = to_json(part.config)
+    from_json(config, f"part {name!r}")
+    return {"component": part.component, "config": config}
+
+
+def _check_registered(parts: Mapping[str, Component]) -> None:
+    for name, part in parts.items():
+        if not part.component:
+            raise ZooError(
+                f"part {name!r}: {type(part).__name__} is not registered, so no file can name it: "
+                "put @register above its class"
+            )
 
 
 def _read(name: str, row: dict[str, Any], file: Any, keys: list[str], path: Path) -> Component:
     """Build a part without memory, then give it the tensors of the file."""
     where = f"{path}: part {name!r}"
     component_class(row["component"])
-    config = from_json(row["config"], where)
-    with torch.device("meta"):
-        part = build(row["component"], **config)
+    try:
+        with torch.device("meta"):
+            part = build(row["component"], **from_json(row["config"], where))
+    except UNBUILDABLE as error:
+        raise ZooError(f"{where}: its config builds no {row['component']}: {error}") from error
     found = [key.removeprefix(f"{name}.") for key in keys if key.startswith(f"{name}.")]
     expected = part.state_dict()
     wrong = sorted(set(expected) ^ set(found))
@@ -236,6 +281,7 @@ def sealed(parts: Mapping[str, Component]) -> dict[str, Component]:
     it or only read it (encoders, generators, reconstructors; a transformer does both). Two
     trainings never claim the same space by accident. Spaces sealed before stay as they are.
     """
+    _check_registered(parts)
     spaces = {
         space: f"{space.removesuffix(TRAINING)}{_digest(parts, space)}"
         for space in sorted(_learned(parts))
@@ -252,6 +298,8 @@ def _respaced(part: Component, spaces: dict[str, str]) -> Component:
             return value.renamed(spaces)
         if isinstance(value, dict):
             return {key: renamed(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [renamed(item) for item in value]
         return spaces.get(value, value) if isinstance(value, str) else value
 
     with torch.device("meta"):
@@ -263,12 +311,21 @@ def _respaced(part: Component, spaces: dict[str, str]) -> Component:
 
 def _digest(parts: Mapping[str, Component], space: str) -> str:
     """The first 12 hex digits of sha256 over the tensors of the parts that define `space`."""
+    definers = {
+        name: part
+        for name, part in parts.items()
+        if (space in _spaces(part.inputs)) != (space in _spaces(part.outputs))
+    }
+    if not definers:
+        raise InterfaceError(
+            f"none of {_listed(set(parts))} makes or reads out {space!r}, they only change it: "
+            "seal them together with the parts they were trained with"
+        )
     digest = sha256()
-    for name, part in sorted(parts.items()):
-        reads, writes = _spaces(part.inputs), _spaces(part.outputs)
-        if (space in reads) != (space in writes):
-            for key, tensor in sorted(part.state_dict().items()):
-                digest.update(f"{name}.{key}".encode() + tensor.cpu().numpy().tobytes())
+    for name, part in sorted(definers.items()):
+        for key, tensor in sorted(part.state_dict().items()):
+            raw = tensor.cpu().contiguous().flatten().view(torch.uint8)  # numpy has no bfloat16
+            digest.update(f"{name}.{key}".encode() + raw.numpy().tobytes())
     return digest.hexdigest()[:12]
 
 

@@ -35,7 +35,9 @@ class Mapping(Component):
         maps = [v if v.ndim == 4 else v[..., None, None] for v in values]
         sized = [nn.functional.interpolate(m, size=(side, side)) for m in maps]
         return tuple(
-            head(torch.cat(sized, 1)).sigmoid() if "mask" in spec.space else head(torch.cat(sized, 1))
+            head(torch.cat(sized, 1)).sigmoid()
+            if "mask" in spec.space
+            else head(torch.cat(sized, 1))
             for head, spec in zip(self.heads, self.outputs.values(), strict=True)
         )
 
@@ -80,7 +82,9 @@ CHILD = space("child")
 
 
 def transformer(name: str, feature: FeatureSpec, code: FeatureSpec) -> Mapping:
-    return Mapping({"feature": feature, name: code}, {"feature": feature, f"mask_{name}": mask(feature)})
+    return Mapping(
+        {"feature": feature, name: code}, {"feature": feature, f"mask_{name}": mask(feature)}
+    )
 
 
 MODULAR = {
@@ -97,7 +101,10 @@ HIERARCHY = {
     "R_parent": Painter(SHAPE, "parent"),
     "T_child": Mapping({"hidden": SHAPE, "c": CC}, {"hidden": CHILD}),
     "R_child": Painter(CHILD, "child"),
-    "Q_z": Coder("z", Z), "Q_b": Coder("b", CB), "Q_p": Coder("p", CP), "Q_c": Coder("c", CC),
+    "Q_z": Coder("z", Z),
+    "Q_b": Coder("b", CB),
+    "Q_p": Coder("p", CP),
+    "Q_c": Coder("c", CC),
     "S": Mapping({"image": IMAGE}, {"hidden": SHAPE}),
 }
 MUNIT = {
@@ -111,7 +118,8 @@ PAIR = {
     "R_b": Mapping({"feature": CONTENT}, {"image": IMAGE}),
 }
 ICGAN = {
-    "Q_z": Coder("z", Z), "Q_y": Coder("y", HAIR),
+    "Q_z": Coder("z", Z),
+    "Q_y": Coder("y", HAIR),
     "G": Mapping({"z": Z, "y": HAIR}, {"feature": F_}),
     "R": Mapping({"feature": F_}, {"image": IMAGE}),
 }
@@ -120,26 +128,61 @@ TRANSLATOR = {
     "cycle_ab": Mapping({"image": IMAGE}, {"image": IMAGE}),
 }
 PAINT = ["G_background: z1 b -> h0", "R_background: h0 -> canvas"]
-BODY = ["R_parent: h1 canvas -> canvas mask_parent", "T_child: h1 c -> h2",
-        "R_child: h2 canvas -> canvas mask_child"]
+BODY = [
+    "R_parent: h1 canvas -> canvas mask_parent",
+    "T_child: h1 c -> h2",
+    "R_child: h2 canvas -> canvas mask_child",
+]
 READ = ["Q_z: background -> z1", "Q_b: background -> b", "Q_c: texture -> c"]
 WIRINGS = {
-    "translation": (MODULAR, ["E", "T_hair", "T_smile", "R"],
-                    "image hair smile", "image mask_hair mask_smile"),
-    "generation": (MODULAR, ["G", "T_hair", "T_smile", "R"],
-                   "z digit hair smile", "image mask_hair mask_smile"),
-    "tree": (MODULAR, ["E: image -> f", "T_hair: f hair -> f1 m1", "R: f1 -> one",
-                       "T_smile: f1 smile -> f2 m2", "R: f2 -> two"],
-             "image hair smile", "one two m1 m2"),
-    "hierarchy": (HIERARCHY, [*PAINT, "G_parent: z p -> h1", *BODY],
-                  "z1 b z p c", "canvas mask_parent mask_child"),
-    "code mode": (HIERARCHY, [*READ, "Q_z: pose -> z", "Q_p: shape -> p", *PAINT,
-                              "G_parent: z p -> h1", *BODY],
-                  "background texture pose shape", "canvas mask_parent mask_child"),
-    "feature mode": (HIERARCHY, [*READ, "S: shape -> h1", *PAINT, *BODY],
-                     "background texture shape", "canvas mask_parent mask_child"),
-    "style from a picture": (MUNIT, ["E_a", "Q_b: guide -> style", "T_b", "R_b"],
-                             "image guide", "image"),
+    "translation": (
+        MODULAR,
+        ["E", "T_hair", "T_smile", "R"],
+        "image hair smile",
+        "image mask_hair mask_smile",
+    ),
+    "generation": (
+        MODULAR,
+        ["G", "T_hair", "T_smile", "R"],
+        "z digit hair smile",
+        "image mask_hair mask_smile",
+    ),
+    "tree": (
+        MODULAR,
+        [
+            "E: image -> f",
+            "T_hair: f hair -> f1 m1",
+            "R: f1 -> one",
+            "T_smile: f1 smile -> f2 m2",
+            "R: f2 -> two",
+        ],
+        "image hair smile",
+        "one two m1 m2",
+    ),
+    "hierarchy": (
+        HIERARCHY,
+        [*PAINT, "G_parent: z p -> h1", *BODY],
+        "z1 b z p c",
+        "canvas mask_parent mask_child",
+    ),
+    "code mode": (
+        HIERARCHY,
+        [*READ, "Q_z: pose -> z", "Q_p: shape -> p", *PAINT, "G_parent: z p -> h1", *BODY],
+        "background texture pose shape",
+        "canvas mask_parent mask_child",
+    ),
+    "feature mode": (
+        HIERARCHY,
+        [*READ, "S: shape -> h1", *PAINT, *BODY],
+        "background texture shape",
+        "canvas mask_parent mask_child",
+    ),
+    "style from a picture": (
+        MUNIT,
+        ["E_a", "Q_b: guide -> style", "T_b", "R_b"],
+        "image guide",
+        "image",
+    ),
     "style sampled": (MUNIT, ["E_a", "T_b", "R_b"], "image style", "image"),
     "common space": (PAIR, ["E_a", "R_b"], "image", "image"),
     "IcGAN": (ICGAN, ["Q_z", "Q_y", "G", "R"], "image", "image"),

@@ -40,12 +40,12 @@ class AttributeCoder(Component):
 
 
 def _halving(n_in: int, n_out: int) -> nn.Sequential:
-    """Two convolutions with group norm, the second of stride 2."""
+    """Two convolutions with group norm, the first of stride 2."""
     return nn.Sequential(
-        nn.Conv2d(n_in, n_out, 3, padding=1, bias=False),
+        nn.Conv2d(n_in, n_out, 4, 2, 1, bias=False),
         nn.GroupNorm(min(8, n_out), n_out),
         nn.ReLU(inplace=True),
-        nn.Conv2d(n_out, n_out, 4, 2, 1, bias=False),
+        nn.Conv2d(n_out, n_out, 3, padding=1, bias=False),
         nn.GroupNorm(min(8, n_out), n_out),
         nn.ReLU(inplace=True),
     )

@@ -29,9 +29,7 @@ class ConvGenerator(Component):
         if side != feature.width or side < 4 or side & (side - 1):
             raise InterfaceError(f"a generator's feature is a square of 4, 8, 16, …; got {feature}")
         code = onehot(attribute, labels)
-        self.declare(
-            {"z": FeatureSpec(n_z, space="normal"), attribute: code}, {"feature": feature}
-        )
+        self.declare({"z": FeatureSpec(n_z, space="normal"), attribute: code}, {"feature": feature})
         n_up = int(log2(side)) - 2
         widths = [c * 2 ** (n_up - i) for i in range(n_up + 1)]
         self.start = nn.Sequential(

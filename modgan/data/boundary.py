@@ -12,6 +12,8 @@ from modgan.component import UnknownName
 from modgan.data.images import fit, mask_image, normalise, open_image, to_image, to_tensor
 from modgan.spec import FeatureSpec, InterfaceError
 
+MANY = (list, tuple, Tensor)  # what makes a batch
+
 
 def from_people(
     values: Mapping[str, Any], specs: Mapping[str, FeatureSpec], like: Tensor | None
@@ -20,7 +22,10 @@ def from_people(
 
     They are moved to the device and type of `like`.
     """
-    batched = {name: value for name, value in values.items() if isinstance(value, (list, Tensor))}
+    for name, value in values.items():
+        if isinstance(value, Tensor):
+            specs[name].check(value, f"input {name!r}")
+    batched = {name: value for name, value in values.items() if isinstance(value, MANY)}
     sizes = {name: len(value) for name, value in batched.items() if len(value) != 1}
     if len(set(sizes.values())) > 1 or 0 in sizes.values():
         given = ", ".join(f"{size} of {name!r}" for name, size in sizes.items())
@@ -52,9 +57,9 @@ def _batch(name: str, value: Any, spec: FeatureSpec, count: int) -> Tensor:
     if isinstance(value, Tensor):
         batch = value
     elif spec.space == "normal" and type(value) is int:
-        return torch.randn(count, *spec.shape, generator=torch.Generator().manual_seed(value))
+        return _drawn(value, (count, *spec.shape))
     else:
-        samples = value if isinstance(value, list) else [value]
+        samples = value if isinstance(value, MANY) else [value]
         batch = torch.stack([_sample(name, sample, spec) for sample in samples])
     return batch.expand(count, *batch.shape[1:]) if len(batch) == 1 else batch
 
@@ -62,12 +67,20 @@ def _batch(name: str, value: Any, spec: FeatureSpec, count: int) -> Tensor:
 def _sample(name: str, value: Any, spec: FeatureSpec) -> Tensor:
     """One sample of one input, without the batch axis."""
     if isinstance(value, Tensor):
+        spec.check(value[None], f"input {name!r}")
         return value
     if spec.space == "image[-1,1]":
         return normalise(to_tensor(fit(open_image(value), spec.shape[-1])))
+    if spec.space == "normal" and type(value) is int:
+        return _drawn(value, spec.shape)
     if spec.labels:
         return torch.eye(spec.channels)[label_index(name, value, spec.labels)]
     raise InterfaceError(f"input {name!r}: expects a tensor of {spec}, got {value!r}")
+
+
+def _drawn(seed: int, shape: tuple[int, ...]) -> Tensor:
+    """Normal noise that is the same for a seed on every machine."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 def label_index(name: str, value: Any, labels: tuple[str, ...]) -> int:

@@ -91,11 +91,15 @@ def run(
         if last or late or progress.step % book.log_every == 0:
             recent = _log(out, recent, time.monotonic() - started)
         if recipe.sheet and (last or progress.step % book.sheet_every == 0):
-            _picture(out / f"samples/{progress.step:06d}.png", recipe.sheet(settings, parts_of(ema)))
+            _picture(
+                out / f"samples/{progress.step:06d}.png", recipe.sheet(settings, parts_of(ema))
+            )
         if last or late or progress.step % book.save_every == 0:
             _save(state, trainer, ema)
         if late and not last:
-            print(f"stopped after {book.minutes} minutes at step {progress.step}: go on with --resume")
+            print(
+                f"stopped after {book.minutes} minutes at step {progress.step}: go on with --resume"
+            )
             return None
     return _export(recipe, settings, out, trainer.step, parts_of(ema))
 
@@ -160,7 +164,8 @@ def _restore(path: Path, out: Path, settings: Any, trainer: Trainer, ema: torch.
     ]
     if changed:
         raise TrainingError(
-            f"{out} was trained with other settings:\n  " + "\n  ".join(changed)
+            f"{out} was trained with other settings:\n  "
+            + "\n  ".join(changed)
             + "\n  resume with the same ones, or start a new run in another folder"
         )
     state = torch.load(path, weights_only=True)
@@ -200,7 +205,8 @@ def _export(
 def main(recipe: Recipe, argv: Sequence[str] | None = None) -> None:
     """The command line of a recipe: one flag per setting, and those of every run."""
     parser = argparse.ArgumentParser(
-        prog=f"{recipe.name}.py", description=sys.modules[recipe.parts.__module__].__doc__,
+        prog=f"{recipe.name}.py",
+        description=sys.modules[recipe.parts.__module__].__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--out", type=Path, default=Path("runs") / recipe.name)
@@ -215,8 +221,11 @@ def main(recipe: Recipe, argv: Sequence[str] | None = None) -> None:
     chosen |= {name: given[name] for name in settings if given[name] is not None}
     try:
         path = run(
-            recipe, replace(recipe.settings, **chosen), given["out"],
-            resume=given["resume"], device=given["device"],
+            recipe,
+            replace(recipe.settings, **chosen),
+            given["out"],
+            resume=given["resume"],
+            device=given["device"],
             book=Bookkeeping(**{name: given[name] for name in book if given[name] is not None}),
         )
     except (TrainingError, ValueError, LookupError) as error:

@@ -1,0 +1,152 @@
+"""ModularGAN as published: 128², C = 256, six residual blocks, one D per attribute, WGAN-GP.
+
+    modgan train recipes/modulargan_paper.py --smoke     # seconds
+    modgan train recipes/modulargan_paper.py             # a GPU's work: days on a CPU
+
+Zhao et al., Modular Generative Adversarial Networks, ECCV 2018. E, T, R and D_i are the paper's;
+the data are drawn portraits (hair, smile, glasses, beard) in the place of CelebA.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from modgan.component import Component
+from modgan.components import (
+    ConvEncoder,
+    ConvReconstructor,
+    MaskedTransformer,
+    MultiHeadDiscriminator,
+)
+from modgan.data.images import batch, cached
+from modgan.data.portraits import ATTRIBUTES, Portraits
+from modgan.losses import classification, gradient_penalty, l1, wgan_d, wgan_g
+from modgan.spec import image
+from modgan.train import Batch, Phase, Recipe, main
+
+Parts = Mapping[str, Component]
+Terms = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every knob once."""
+
+    size: int = 128  # side of the pictures, pixels
+    channels: int = 256  # C of the feature (C, size/4, size/4)
+    n_res: int = 6  # residual blocks of E and of every T
+    d_channels: int = 64  # width of the first convolution of every D_i
+    d_down: int = 6  # halvings in D_i
+    pictures: int = 200_000  # drawn portraits
+    data_seed: int = 1
+    batch: int = 16  # pictures a step
+    n_critic: int = 5  # steps of D for one of E, T and R
+    lr: float = 1e-4
+    w_gp: float = 10.0
+    w_cls: float = 1.0
+    w_cyc: float = 10.0  # image cycle and feature cycle
+    steps: int = 200_000  # steps of D
+    decay: float = 0.5  # share of the steps, the last, in which the rates fall to 0
+    ema: float = 0.999
+    workers: int = 2  # processes that draw
+    seed: int = 0
+
+
+def parts(s: Settings) -> dict[str, Component]:
+    picture, values = image(s.size), {name: list(v) for name, v in ATTRIBUTES.items()}
+    E = ConvEncoder(picture, s.channels, s.n_res, space="portraits@training")
+    feature = E.outputs["feature"]
+    return {
+        "E": E,
+        **{f"T_{n}": MaskedTransformer(feature, n, v, s.n_res) for n, v in values.items()},
+        "R": ConvReconstructor(feature, picture),
+        **{
+            f"D_{n}": MultiHeadDiscriminator(picture, {n: v}, s.d_channels, s.d_down)
+            for n, v in values.items()
+        },
+    }
+
+
+def batches(s: Settings, first: int) -> Iterator[Batch]:
+    data = cached(Portraits(s.pictures, s.size, s.data_seed), s.workers, progress=True)
+    for step in range(first, s.steps):
+        rng = torch.Generator().manual_seed(1_000_003 * s.seed + step)
+        pictures, labels = batch(data, torch.randint(len(data), (s.batch,), generator=rng))
+        shuffled = labels[torch.randperm(s.batch, generator=rng)]
+        alpha = torch.rand(s.batch, 1, 1, 1, generator=rng)
+        names = tuple(ATTRIBUTES)
+        yield {
+            "image": pictures,
+            "alpha": alpha,
+            "label": dict(zip(names, labels.T, strict=True)),
+            "target": dict(zip(names, shuffled.T, strict=True)),
+        }
+
+
+def translated(parts: Parts, batch: Batch, name: str, feature: Tensor) -> tuple[Tensor, Tensor]:
+    """T_i(f, a_i) and R of it."""
+    code = F.one_hot(batch["target"][name], len(ATTRIBUTES[name])).float()
+    changed, _ = parts[f"T_{name}"](feature, code)
+    return changed, parts["R"](changed)
+
+
+def d_loss(parts: Parts, batch: Batch) -> Terms:
+    """Every D_i: critic and gradient penalty on its own edits, classification on real pictures."""
+    terms = {"adv": torch.zeros(()), "gp": torch.zeros(()), "cls": torch.zeros(())}
+    with torch.no_grad():
+        feature = parts["E"](batch["image"])
+        fakes = {name: translated(parts, batch, name, feature)[1] for name in ATTRIBUTES}
+    for name, fake in fakes.items():
+        D = parts[f"D_{name}"]
+        real, logits = D(batch["image"])
+        terms["adv"] = terms["adv"] + wgan_d(real, D(fake)[0])
+        terms["cls"] = terms["cls"] + classification(logits, batch["label"][name])
+        penalty = gradient_penalty(lambda x, D=D: D(x)[0], batch["image"], fake, batch["alpha"])
+        terms["gp"] = terms["gp"] + penalty
+    return terms
+
+
+def g_loss(parts: Parts, batch: Batch) -> Terms:
+    """E, every T and R: fool each D_i, be read as the target, and close both cycles."""
+    feature = parts["E"](batch["image"])
+    terms = {"adv": torch.zeros(()), "cls": torch.zeros(()), "feature": torch.zeros(())}
+    for name in ATTRIBUTES:
+        changed, fake = translated(parts, batch, name, feature)
+        real, logits = parts[f"D_{name}"](fake)
+        terms["adv"] = terms["adv"] + wgan_g(real)
+        terms["cls"] = terms["cls"] + classification(logits, batch["target"][name])
+        terms["feature"] = terms["feature"] + l1(changed, parts["E"](fake))
+    return {**terms, "image": l1(parts["R"](feature), batch["image"])}
+
+
+def phases(s: Settings) -> list[Phase]:
+    d = {"adv": 1.0, "gp": s.w_gp, "cls": s.w_cls}
+    g = {"adv": 1.0, "cls": s.w_cls, "image": s.w_cyc, "feature": s.w_cyc}
+    return [
+        Phase("D", ("D_*",), d_loss, d, s.lr),
+        Phase("G", ("E", "T_*", "R"), g_loss, g, s.lr, every=s.n_critic),
+    ]
+
+
+recipe = Recipe(
+    name="modulargan_paper",
+    settings=Settings(),
+    smoke={
+        "size": 32, "channels": 8, "n_res": 1, "d_channels": 4, "d_down": 4, "pictures": 16,
+        "batch": 4, "n_critic": 2, "steps": 4, "workers": 0,
+    },
+    parts=parts,
+    batches=batches,
+    phases=phases,
+    graphs={"edit": ["E", *(f"T_{name}" for name in ATTRIBUTES), "R"]},
+    licence="Apache-2.0",
+    data="modgan.data.portraits (drawn, Apache-2.0)",
+)
+
+if __name__ == "__main__":
+    main(recipe)
