@@ -210,6 +210,7 @@ def _imported(path: Path) -> ModuleType:
         raise DataError(f"{path}: is no Python file ({error}); give that of a recipe") from error
     spec = spec_from_loader(name, loader)
     assert spec is not None  # None only without a loader
+    sys.path.insert(0, str(path.resolve().parent))  # recipes may build on each other
     module = sys.modules[name] = module_from_spec(spec)
     loader.exec_module(module)
     return module

@@ -50,6 +50,21 @@ def hinge_g(fake: Tensor) -> Tensor:
     return -fake.mean()
 
 
+def label_critic_real(logits: Tensor, label: Tensor) -> Tensor:
+    """mean softplus(−s_label) + ½ mean softplus(s_other), logits (B, n) of real pictures.
+
+    A real picture counts as real under its own label and as fake under every other (the
+    wrong-label pairs of Reed et al. 2016), so that the critic of a label learns what it means.
+    """
+    own = F.one_hot(label, logits.shape[1]).bool()
+    return F.softplus(-logits[own]).mean() + F.softplus(logits[~own]).mean() / 2
+
+
+def of_label(logits: Tensor, label: Tensor) -> Tensor:
+    """The logit (B,) of each sample's label, from (B, n)."""
+    return logits[torch.arange(len(label), device=label.device), label]
+
+
 def l1(a: Tensor, b: Tensor) -> Tensor:
     """mean |a − b| over all elements."""
     return (a - b).abs().mean()

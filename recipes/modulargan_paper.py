@@ -58,6 +58,7 @@ class Settings:
 
 
 def parts(s: Settings) -> dict[str, Component]:
+    """What is trained, by name."""
     picture, values = image(s.size), {name: list(v) for name, v in ATTRIBUTES.items()}
     E = ConvEncoder(picture, s.channels, s.n_res, space="portraits@training")
     feature = E.outputs["feature"]
@@ -73,6 +74,7 @@ def parts(s: Settings) -> dict[str, Component]:
 
 
 def batches(s: Settings, first: int) -> Iterator[Batch]:
+    """Batch i is a function of (settings, i)."""
     data = cached(Portraits(s.pictures, s.size, s.data_seed), s.workers, progress=True)
     for step in range(first, s.steps):
         rng = torch.Generator().manual_seed(1_000_003 * s.seed + step)
@@ -125,6 +127,7 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
 
 
 def phases(s: Settings) -> list[Phase]:
+    """Which parts learn what, and at what rate."""
     d = {"adv": 1.0, "gp": s.w_gp, "cls": s.w_cls}
     g = {"adv": 1.0, "cls": s.w_cls, "image": s.w_cyc, "feature": s.w_cyc}
     return [
@@ -137,8 +140,16 @@ recipe = Recipe(
     name="modulargan_paper",
     settings=Settings(),
     smoke={
-        "size": 32, "channels": 8, "n_res": 1, "d_channels": 4, "d_down": 4, "pictures": 16,
-        "batch": 4, "n_critic": 2, "steps": 4, "workers": 0,
+        "size": 32,
+        "channels": 8,
+        "n_res": 1,
+        "d_channels": 4,
+        "d_down": 4,
+        "pictures": 16,
+        "batch": 4,
+        "n_critic": 2,
+        "steps": 4,
+        "workers": 0,
     },
     parts=parts,
     batches=batches,

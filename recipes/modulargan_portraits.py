@@ -4,15 +4,16 @@
     modgan train recipes/modulargan_portraits.py --smoke            # seconds
     modgan train recipes/modulargan_portraits.py --variant paper    # 128², C = 256: a GPU's work
 
-Zhao et al., Modular Generative Adversarial Networks, ECCV 2018, on a small budget. What differs
-from the paper and why is in docs/training-log.md; the paper's own settings are `--variant paper`.
+Zhao et al., Modular Generative Adversarial Networks, ECCV 2018, on a small budget: what differs
+from the paper, and why, is in docs/training-log.md; `--variant paper` is modulargan_paper.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
+import modulargan_paper
 import torch
 import torch.nn.functional as F
 from PIL import Image
@@ -20,11 +21,7 @@ from torch import Tensor
 
 from modgan.component import Component
 from modgan.components import (
-    ConvEncoder,
-    ConvReconstructor,
     LabelDiscriminator,
-    MaskedTransformer,
-    MultiHeadDiscriminator,
     PatchEncoder,
     PatchReconstructor,
     ResidualTransformer,
@@ -32,19 +29,11 @@ from modgan.components import (
 from modgan.data.images import batch as pictures_of
 from modgan.data.images import cached, mask_image, sheet, to_image
 from modgan.data.portraits import ATTRIBUTES, Portraits
-from modgan.losses import (
-    classification,
-    gradient_penalty,
-    l1,
-    logistic_d,
-    logistic_g,
-    r1,
-    wgan_d,
-    wgan_g,
-)
+from modgan.losses import l1, label_critic_real, logistic_d, logistic_g, of_label, r1
 from modgan.spec import image
 from modgan.train import Batch, Phase, Recipe, main
 
+NAMES = list(ATTRIBUTES)
 Parts = Mapping[str, Component]
 Terms = dict[str, Tensor]
 
@@ -54,36 +43,192 @@ class Settings:
     """Every knob once."""
 
     size: int = 64  # side of the pictures, pixels
-    channels: int = 48  # C of the feature (C, size/4, size/4)
-    n_res: int = 2  # residual blocks of a T
-    d_channels: int = 32  # width of D's first convolution
-    d_down: int = 4  # halvings in D's trunk
-    pictures: int = 12_000  # drawn portraits
+    channels: int = 48  # C of the feature (C, size/4, size/4), and width of a T
+    n_res: int = 3  # residual blocks of a T
+    d_channels: int = 32  # width of the first convolution of D
+    d_down: int = 5  # halvings in D
+    pictures: int = 24_000  # drawn portraits
     data_seed: int = 1  # of the portraits; judges learn from 7, tests run on 99
-    batch: int = 16  # pictures a step
+    batch: int = 16  # pictures a step that pass through T's
+    keep: int = 4  # those of them whose target is the label that is there
     reals: int = 16  # further real pictures a step for D
-    chain: str = "1112"  # how many T's in a row, one of these at random each step
-    noise: float = 0.5  # largest standard deviation of the noise before D, in -1..1
-    r1_every: int = 8  # steps between penalties on D's gradient
-    lr: float = 5e-4
-    w_adv: float = 1.0
-    w_cls: float = 0.5  # classification of the edited picture
-    w_image: float = 10.0  # image cycle R(E(x)) = x
-    w_feature: float = 1.0  # feature cycle E(R(f)) = f after a T
-    w_own: float = 2.0  # T with the label that is there changes nothing
-    w_mask: float = 0.1  # mean of the masks
-    w_r1: float = 0.2
-    steps: int = 12_000
-    decay: float = 0.0  # share of the steps, the last, in which the rates fall to 0
-    ema: float = 0.999
+    noise: float = 0.1  # largest standard deviation of the noise before D, in -1..1
+    lr: float = 7e-4  # of E, T, R
+    lr_d: float = 5e-4
+    w_image: float = 20.0  # image cycle
+    w_feature: float = 1.0  # feature cycle
+    w_keep: float = 5.0  # nothing changes where the target is the label that is there
+    w_mask: float = 0.3  # mean of the masks
+    w_r1: float = 0.4  # penalty on D's gradient at real pictures
+    r1_every: int = 8  # steps between such penalties
+    warm_from: int = 400  # step from which w_keep and w_mask grow from 0
+    warm_to: int = 1_200  # step at which they are whole
+    steps: int = 14_000
+    decay: float = 0.3  # share of the steps, the last, in which the rates fall to 0
+    ema: float = 0.998
     workers: int = 2  # processes that draw
     seed: int = 0
 
 
 def parts(s: Settings) -> dict[str, Component]:
-    picture, labels = image(s.size), {name: list(v) for name, v in ATTRIBUTES.items()}
+    """What is trained, by name."""
+    picture, values = image(s.size), {name: list(v) for name, v in ATTRIBUTES.items()}
     E = PatchEncoder(picture, s.channels, space="portraits@training")
     feature = E.outputs["feature"]
-    Ts = {f"T_{n}": ResidualTransformer(feature, n, v, s.n_res, s.channels) for n, v in labels.items()}
-    R = PatchReconstructor(feature, picture)
-    return {"E": E, **Ts, "R": R, "D": LabelDiscriminator(picture, labels, s.d_channels, s.d_down)}
+    transformers = {
+        f"T_{name}": ResidualTransformer(feature, name, labels, s.n_res, s.channels)
+        for name, labels in values.items()
+    }
+    D = LabelDiscriminator(picture, values, s.d_channels, s.d_down)
+    return {"E": E, **transformers, "R": PatchReconstructor(feature, picture), "D": D}
+
+
+def batches(s: Settings, first: int) -> Iterator[Batch]:
+    """Pictures, their labels, which T's act in which order, and the labels they should give."""
+    data = cached(Portraits(s.pictures, s.size, s.data_seed), s.workers, progress=True)
+    counts = torch.tensor([len(labels) for labels in ATTRIBUTES.values()])
+    for step in range(first, s.steps):
+        rng = torch.Generator().manual_seed(1_000_003 * s.seed + step)
+        chosen = torch.randint(len(data), (s.batch + s.reals,), generator=rng)
+        pictures, labels = pictures_of(data, chosen)
+        # every fourth step two T's act in a row; more are not needed, the feature cycle does it
+        chain = torch.randperm(len(NAMES), generator=rng)[: 2 if step % 4 == 3 else 1].tolist()
+        own = labels[: s.batch]
+        other = (own + 1 + (torch.rand(own.shape, generator=rng) * (counts - 1)).long()) % counts
+        acts = torch.zeros(own.shape, dtype=torch.bool)
+        acts[s.keep :, chain] = True
+        yield {
+            "image": pictures.contiguous(memory_format=torch.channels_last),
+            "labels": labels,
+            "target": torch.where(acts, other, own),
+            "chain": chain,
+            "warm": min(1.0, max(0.0, (step - s.warm_from) / (s.warm_to - s.warm_from))),
+            "penalise": step % s.r1_every == 0,
+            "rng": rng,
+            "settings": s,
+        }
+
+
+def criticised(parts: Parts, pictures: Tensor, batch: Batch) -> tuple[list[Tensor], list[Tensor]]:
+    """What D says of noisy pictures: patch scores (B, 1, h, w) and label logits (B, n)."""
+    strength = torch.rand(len(pictures), 1, 1, 1, generator=batch["rng"]) * batch["settings"].noise
+    noise = torch.randn(pictures.shape, generator=batch["rng"]) * strength
+    heads = parts["D"](pictures + noise.to(pictures))
+    return list(heads[: len(NAMES)]), list(heads[len(NAMES) :])
+
+
+def g_loss(parts: Parts, batch: Batch) -> Terms:
+    """E, T and R: fool both critics of every edited attribute, close the cycles, leave the rest."""
+    s, target, chain = batch["settings"], batch["target"], batch["chain"]
+    x = batch["image"][: s.batch]
+    f = parts["E"](x)
+    changed, masks = f, []
+    for at in chain:
+        code = F.one_hot(target[:, at], len(ATTRIBUTES[NAMES[at]])).to(f)
+        changed, mask = parts[f"T_{NAMES[at]}"](changed, code)
+        masks.append(mask.mean())
+    fake = parts["R"](changed)
+    patches, logits = criticised(parts, fake, batch)
+    batch["fake"] = fake.detach()  # D learns from the same pictures: they are not made twice
+    edited = slice(s.keep, None)
+    return {
+        "label": mean(logistic_g(of_label(logits[at], target[:, at])[edited]) for at in chain),
+        "patch": mean(logistic_g(patches[at][edited]) for at in chain),
+        "image": l1(parts["R"](f), x),
+        "feature": l1(parts["E"](fake), changed),
+        "keep": batch["warm"] * l1(changed[: s.keep], f[: s.keep]),
+        "mask": batch["warm"] * mean(masks),
+    }
+
+
+def d_loss(parts: Parts, batch: Batch) -> Terms:
+    """D: the labels of real pictures, and real against edited, under the attributes edited."""
+    s, x, labels, chain = batch["settings"], batch["image"], batch["labels"], batch["chain"]
+    patches, logits = criticised(parts, torch.cat([x, batch["fake"]]), batch)
+    fake, n = slice(len(x) + s.keep, None), len(x)
+    target = batch["target"][s.keep :]
+    terms = {
+        "label": mean(label_critic_real(logits[at][:n], labels[:, at]) for at in range(len(NAMES))),
+        "fake": mean(logistic_g(-of_label(logits[at][fake], target[:, at])) for at in chain),
+        "patch": mean(logistic_d(patches[at][:n], patches[at][fake]) for at in chain),
+        "r1": x.new_zeros(()),
+    }
+    if batch["penalise"]:
+        terms["r1"] = r1(lambda real: realness(parts, real, labels[: s.batch], chain), x[: s.batch])
+    return terms
+
+
+def realness(parts: Parts, pictures: Tensor, labels: Tensor, chain: list[int]) -> Tensor:
+    """Both critics' scores of pictures under their own labels, (B,)."""
+    heads = parts["D"](pictures)
+    patches, logits = heads[: len(NAMES)], heads[len(NAMES) :]
+    return mean(patches[at].mean((1, 2, 3)) + of_label(logits[at], labels[:, at]) for at in chain)
+
+
+def mean(terms: Iterable[Tensor]) -> Tensor:
+    return torch.stack(list(terms)).mean(0)
+
+
+def phases(s: Settings) -> list[Phase]:
+    """Which parts learn what, and at what rate."""
+    cycles = {"image": s.w_image, "feature": s.w_feature}
+    g = {"label": 1.0, "patch": 1.0, **cycles, "keep": s.w_keep, "mask": s.w_mask}
+    d = {"label": 1.0, "fake": 0.7, "patch": 1.0, "r1": s.w_r1}
+    return [
+        Phase("G", ("E", "T_*", "R"), g_loss, g, s.lr, betas=(0.0, 0.99)),
+        Phase("D", ("D",), d_loss, d, s.lr_d, betas=(0.0, 0.99)),
+    ]
+
+
+def samples(s: Settings, parts: Parts) -> Image.Image:
+    """Eight people never trained on: each edit to the next label, all of them, and the masks."""
+    x, labels = pictures_of(Portraits(8, s.size, seed=50), range(8))
+    rows = [[to_image(picture)] for picture in x]
+    with torch.no_grad():
+        f = together = parts["E"](x)
+        shown = []
+        for at, (name, values) in enumerate(ATTRIBUTES.items()):
+            code = F.one_hot((labels[:, at] + 1) % len(values), len(values)).float()
+            alone, mask = parts[f"T_{name}"](f, code)
+            together, _ = parts[f"T_{name}"](together, code)
+            shown.append((parts["R"](alone), mask))
+        everything = parts["R"](together)
+    for i, row in enumerate(rows):
+        row += [to_image(edit[i].clamp(-1, 1)) for edit, _ in shown]
+        row += [to_image(everything[i].clamp(-1, 1))]
+        row += [mask_image(mask[i]).resize((s.size, s.size)) for _, mask in shown]
+    return sheet(rows, ["input", *NAMES, "all", *(f"{name}" for name in NAMES)], scale=2)
+
+
+recipe = Recipe(
+    name="modulargan_portraits",
+    settings=Settings(),
+    smoke={
+        "size": 32,
+        "channels": 48,
+        "n_res": 1,
+        "d_channels": 8,
+        "pictures": 32,
+        "batch": 4,
+        "keep": 1,
+        "reals": 4,
+        "warm_from": 1,
+        "warm_to": 3,
+        "steps": 6,
+        "workers": 0,
+    },
+    parts=parts,
+    batches=batches,
+    phases=phases,
+    graphs={
+        "edit": ["E", *(f"T_{name}" for name in NAMES), "R"],
+        "reconstruct": ["E", "R"],
+    },
+    licence="Apache-2.0",
+    data="modgan.data.portraits (drawn, Apache-2.0)",
+    sheet=samples,
+    variants={"paper": modulargan_paper.recipe},
+)
+
+if __name__ == "__main__":
+    main(recipe)

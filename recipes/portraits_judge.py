@@ -42,11 +42,13 @@ class Settings:
 
 
 def parts(s: Settings) -> dict[str, Component]:
+    """What is trained, by name."""
     labels = {name: list(values) for name, values in ATTRIBUTES.items()}
     return {"Q": AttributeCoder(image(s.size), labels, s.channels)}
 
 
 def batches(s: Settings, first: int) -> Iterator[Batch]:
+    """Batch i is a function of (settings, i)."""
     data = cached(Portraits(s.pictures, s.size, s.data_seed), s.workers, progress=True)
     for step in range(first, s.steps):
         rng = torch.Generator().manual_seed(1_000_003 * s.seed + step)
@@ -58,12 +60,14 @@ def batches(s: Settings, first: int) -> Iterator[Batch]:
 
 
 def loss(parts: Mapping[str, Component], batch: Batch) -> dict[str, torch.Tensor]:
+    """Cross-entropy of every attribute."""
     logits = parts["Q"](batch["image"])
     terms = zip(ATTRIBUTES, logits, batch["labels"].T, strict=True)
     return {name: classification(scores, label) for name, scores, label in terms}
 
 
 def phases(s: Settings) -> list[Phase]:
+    """Which parts learn what, and at what rate."""
     weights = dict.fromkeys(ATTRIBUTES, 1.0)
     return [Phase("Q", ("Q",), loss, weights, s.lr, betas=(0.9, 0.99))]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from modgan.component import Component, register
@@ -25,7 +27,7 @@ class AttributeCoder(Component):
         self.declare({"image": image}, heads)
         widths = [image.channels, channels, 2 * channels, 4 * channels]
         self.body = nn.Sequential(
-            *(_halving(a, b) for a, b in zip(widths, widths[1:], strict=False)),
+            *(_halving(a, b) for a, b in pairwise(widths)),
             nn.Flatten(),
             nn.Linear(widths[-1] * (image.height // 8) ** 2, 4 * channels),
             nn.ReLU(inplace=True),
@@ -43,9 +45,9 @@ def _halving(n_in: int, n_out: int) -> nn.Sequential:
     """Two convolutions with group norm, the first of stride 2."""
     return nn.Sequential(
         nn.Conv2d(n_in, n_out, 4, 2, 1, bias=False),
-        nn.GroupNorm(min(8, n_out), n_out),
+        nn.GroupNorm(max(1, n_out // 8), n_out),
         nn.ReLU(inplace=True),
         nn.Conv2d(n_out, n_out, 3, padding=1, bias=False),
-        nn.GroupNorm(min(8, n_out), n_out),
+        nn.GroupNorm(max(1, n_out // 8), n_out),
         nn.ReLU(inplace=True),
     )

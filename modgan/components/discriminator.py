@@ -51,14 +51,14 @@ class MultiHeadDiscriminator(Component):
 
 @register("label_discriminator")
 class LabelDiscriminator(Component):
-    """As `multi_head_discriminator`, with a patch critic for every label of every attribute.
+    """A patch critic per attribute over half of the trunk, a critic per label over all of it.
 
-    The critic of "blond" sees only pictures that are blond or were made blond, so an edit has
-    to look like the real pictures of its label (the multi-task D of StarGAN v2, Choi 2020).
+    The logit of "blond" says "a real picture, and blond": it learns from real pictures of every
+    label and from those made blond, so an edit has to look like the real pictures of its label
+    (the multi-task D of StarGAN v2, Choi et al. 2020, with the wrong-label pairs of Reed et al.
+    2016). Group norm lets it learn the labels in hundreds of steps instead of thousands.
 
-    Ports: image (B, 3, H, W) -> per attribute real_{attribute} (B, n, h, w), an unbounded
-    score per label and patch, and {attribute} (B, n), a logit per label; h = H / 2^n_down.
-    Group norm in the trunk lets it learn the labels in hundreds of steps instead of thousands.
+    Ports: as `multi_head_discriminator`, with h = H / 2^(n_down - 2).
     """
 
     def __init__(
@@ -66,27 +66,27 @@ class LabelDiscriminator(Component):
         image: FeatureSpec,
         attributes: dict[str, list[str]],
         channels: int = 32,
-        n_down: int = 4,
+        n_down: int = 5,
     ) -> None:
         super().__init__()
         widths = trunk_widths(image, channels, n_down)
-        self.trunk = nn.Sequential(*(_normed(a, b) for a, b in pairwise(widths)))
-        width = widths[-1]
-        side = (image.height or 0) >> n_down
-        counts = {name: len(labels) for name, labels in attributes.items()}
-        real = {f"real_{name}": FeatureSpec(n, side, side, "logit") for name, n in counts.items()}
+        self.trunk = nn.Sequential(*(_normed(a, b) for a, b in pairwise(widths[:-2])))
+        side, wide = (image.height or 0) >> n_down, widths[-2]
+        real = {f"real_{name}": FeatureSpec(1, 4 * side, 4 * side, "logit") for name in attributes}
         labels = {name: logits(labels) for name, labels in attributes.items()}
         self.declare({"image": image}, {**real, **labels})
-        self.counts, total = list(counts.values()), sum(counts.values())
-        self.real = nn.Conv2d(width, total, 3, padding=1)
+        self.counts = [spec.channels for spec in labels.values()]
+        self.real = nn.Conv2d(widths[-3], len(real), 3, padding=1)
         self.labels = nn.Sequential(
-            _normed(width, width), nn.Flatten(), nn.Linear(width * (side // 2) ** 2, total)
+            _normed(widths[-3], wide),
+            _normed(wide, wide),
+            nn.Flatten(),
+            nn.Linear(wide * side**2, sum(self.counts)),
         )
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         h = self.trunk(image)
-        real = self.real(h).split(self.counts, dim=1)
-        return (*real, *self.labels(h).split(self.counts, dim=1))
+        return (*self.real(h).split(1, dim=1), *self.labels(h).split(self.counts, dim=1))
 
 
 def trunk_widths(image: FeatureSpec, channels: int, n_down: int) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from modgan.component import Component, register
-from modgan.layers import PreactBlock, ResidualBlock, conv
+from modgan.layers import PreactBlock, ResidualBlock, conv, patch_basis
 from modgan.spec import FeatureSpec, InterfaceError
 
 
@@ -57,7 +57,8 @@ class PatchEncoder(Component):
             nn.PixelUnshuffle(patch), nn.Conv2d(image.channels * patch**2, channels, 1)
         )
         self.blocks = nn.Sequential(*(PreactBlock(channels) for _ in range(n_res)))
-        nn.init.orthogonal_(self.stem[1].weight.data.view(channels, -1))
+        basis = patch_basis(image.channels * patch**2, channels)
+        self.stem[1].weight.data.copy_(basis[..., None, None])
         nn.init.zeros_(self.stem[1].bias)
 
     def forward(self, image: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import log2
 
 import torch
@@ -37,7 +38,7 @@ class ConvGenerator(Component):
             instance_norm(widths[0]),
             nn.ReLU(inplace=True),
         )
-        self.grow = nn.Sequential(*(upconv(a, b) for a, b in zip(widths, widths[1:], strict=False)))
+        self.grow = nn.Sequential(*(upconv(a, b) for a, b in pairwise(widths)))
 
     def forward(self, z: Tensor, value: Tensor) -> Tensor:
         return self.grow(self.start(rearrange(torch.cat([z, value], 1), "b n -> b n 1 1")))

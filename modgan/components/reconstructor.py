@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from modgan.component import Component, register
-from modgan.layers import PreactBlock, upconv
+from modgan.layers import PreactBlock, patch_basis, upconv
 from modgan.spec import FeatureSpec, InterfaceError
 
 
@@ -36,6 +36,8 @@ class ConvReconstructor(Component):
 class PatchReconstructor(Component):
     """The mirror of `patch_encoder`: residual blocks, then one position becomes patch² pixels.
 
+    Two small convolutions over the pixels, added to them, smooth the seams between patches.
+
     Ports: feature (B, C, H, W) -> image (B, 3, patch·H, patch·W), near -1..1 by training alone:
     a tanh would bend the colours that E and R otherwise carry through exactly.
     """
@@ -49,11 +51,20 @@ class PatchReconstructor(Component):
         self.head = nn.Sequential(
             nn.Conv2d(feature.channels, image.channels * patch**2, 1), nn.PixelShuffle(patch)
         )
-        nn.init.orthogonal_(self.head[0].weight.data.view(image.channels * patch**2, -1))
+        self.polish = nn.Sequential(
+            nn.Conv2d(image.channels, 16, 3, padding=1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(16, image.channels, 3, padding=1),
+        )
+        basis = patch_basis(image.channels * patch**2, feature.channels)
+        self.head[0].weight.data.copy_(basis.T[..., None, None])
         nn.init.zeros_(self.head[0].bias)
+        nn.init.zeros_(self.polish[-1].weight)
+        nn.init.zeros_(self.polish[-1].bias)
 
     def forward(self, feature: Tensor) -> Tensor:
-        return self.head(self.blocks(feature))
+        pixels = self.head(self.blocks(feature))
+        return pixels + self.polish(pixels)
 
 
 def enlarged(feature: FeatureSpec, factor: int, image: FeatureSpec) -> FeatureSpec:

@@ -1,0 +1,336 @@
+"""One contract for every registered component, and the paper's layers number by number.
+
+A new component needs one line in EXAMPLES; nothing here knows what it computes.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from modgan.component import (
+    NAME,
+    TAKEN,
+    Component,
+    build,
+    component_class,
+    from_json,
+    list_components,
+    to_json,
+)
+from modgan.components import (
+    AttributeCoder,
+    ConvEncoder,
+    ConvGenerator,
+    ConvReconstructor,
+    LabelDiscriminator,
+    MaskedTransformer,
+    MultiHeadDiscriminator,
+    PatchEncoder,
+    PatchReconstructor,
+    ResidualTransformer,
+)
+from modgan.spec import FeatureSpec, InterfaceError, image
+from modgan.zoo import Card, Zoo, load
+
+B = 3
+IMAGE = image(16)
+FEATURE = FeatureSpec(8, 4, 4, "faces@test")
+# Not in the order of the alphabet: nothing may sort them.
+ATTRIBUTES = {"smile": ["no", "yes"], "hair": ["black", "blond", "red"], "age": ["old", "new"]}
+LABELS = ("black", "blond", "red")
+
+EXAMPLES: dict[str, Callable[[], Component]] = {
+    "attribute_coder": lambda: AttributeCoder(IMAGE, ATTRIBUTES, channels=4),
+    "conv_encoder": lambda: ConvEncoder(IMAGE, channels=8, n_res=1, space="faces@test"),
+    "conv_generator": lambda: ConvGenerator(FeatureSpec(8, 8, 8), "digit", LABELS, n_z=5),
+    "conv_reconstructor": lambda: ConvReconstructor(FEATURE, IMAGE),
+    "label_discriminator": lambda: LabelDiscriminator(IMAGE, ATTRIBUTES, channels=4, n_down=2),
+    "masked_transformer": lambda: MaskedTransformer(FEATURE, "hair", LABELS, n_res=2),
+    "multi_head_discriminator": lambda: MultiHeadDiscriminator(IMAGE, ATTRIBUTES, 4, n_down=2),
+    "patch_encoder": lambda: PatchEncoder(IMAGE, channels=48, n_res=1, space="faces@test"),
+    "patch_reconstructor": lambda: PatchReconstructor(FEATURE, image(8), patch=2),
+    "residual_transformer": lambda: ResidualTransformer(FEATURE, "hair", LABELS, 1, width=4),
+}
+every = pytest.mark.parametrize("name", EXAMPLES)
+
+
+def values(part: Component, count: int = B) -> tuple[Tensor, ...]:
+    """Inputs in port order: one-hot codes for one-hot ports, pictures in -1..1, noise else."""
+    return tuple(_value(spec, count) for spec in part.inputs.values())
+
+
+def _value(spec: FeatureSpec, count: int) -> Tensor:
+    if spec.space.startswith("onehot"):
+        return torch.eye(spec.channels)[torch.arange(count) % spec.channels]
+    noise = torch.randn(count, *spec.shape)
+    return noise.tanh() if spec.space == "image[-1,1]" else noise
+
+
+def run(part: Component, *inputs: Tensor) -> tuple[Tensor, ...]:
+    out = part(*inputs)
+    return out if isinstance(out, tuple) else (out,)
+
+
+def assert_equal(a: tuple[Tensor, ...], b: tuple[Tensor, ...]) -> None:
+    assert len(a) == len(b) > 0
+    for left, right in zip(a, b, strict=True):
+        assert torch.equal(left, right)
+
+
+def test_every_registered_component_has_an_example() -> None:
+    assert sorted(EXAMPLES) == list_components(), "add a tiny instance to EXAMPLES"
+    for name, make in EXAMPLES.items():
+        assert make().component == name
+
+
+@every
+def test_outputs_are_what_the_ports_declare(name: str) -> None:
+    part = EXAMPLES[name]()
+    out = run(part, *values(part))
+    assert len(out) == len(part.outputs)
+    for tensor, (port, spec) in zip(out, part.outputs.items(), strict=True):
+        spec.check(tensor, port)
+        assert len(tensor) == B and tensor.dtype == torch.float32 and tensor.isfinite().all()
+        if spec.space == "mask[0,1]":
+            assert 0 <= tensor.min() and tensor.max() <= 1
+        assert tensor.std() > 0
+
+
+@every
+def test_port_names_are_legal_and_classes_documented(name: str) -> None:
+    part = EXAMPLES[name]()
+    for port in (*part.inputs, *part.outputs):
+        assert NAME.match(port) and port not in TAKEN
+    assert "Ports:" in (component_class(name).__doc__ or "")
+
+
+@every
+def test_samples_of_a_batch_do_not_mix(name: str) -> None:
+    part = EXAMPLES[name]().eval()
+    inputs = values(part)
+    together = run(part, *inputs)
+    for at in range(B):
+        alone = run(part, *(value[at : at + 1] for value in inputs))
+        for whole, single in zip(together, alone, strict=True):
+            torch.testing.assert_close(single[0], whole[at], rtol=1e-5, atol=1e-5)
+
+
+@every
+def test_every_input_matters_to_some_output(name: str) -> None:
+    part = EXAMPLES[name]().eval()
+    inputs = values(part)
+    before = run(part, *inputs)
+    for at, value in enumerate(inputs):
+        changed = [*inputs]
+        changed[at] = value.roll(1, 0)
+        after = run(part, *changed)
+        assert any(not torch.allclose(a, b) for a, b in zip(before, after, strict=True))
+
+
+@every
+def test_config_goes_through_json(name: str) -> None:
+    part = EXAMPLES[name]().eval()
+    text = json.dumps(to_json(part.config))
+    twin = build(part.component, **from_json(json.loads(text), name)).eval()
+    assert list(twin.inputs.items()) == list(part.inputs.items())
+    assert list(twin.outputs.items()) == list(part.outputs.items())
+    twin.load_state_dict(part.state_dict(), strict=True)
+    inputs = values(part)
+    assert_equal(run(twin, *inputs), run(part, *inputs))
+
+
+@every
+def test_zoo_round_trip_by_value(name: str, tmp_path: Path) -> None:
+    part = EXAMPLES[name]().eval()
+    Zoo({"X": part}, Card("CC0-1.0")).save(tmp_path / "x.safetensors")
+    twin = load(tmp_path / "x.safetensors")["X"]
+    assert list(twin.outputs.items()) == list(part.outputs.items())
+    assert list(twin.inputs.items()) == list(part.inputs.items())
+    assert twin.config == part.config and not twin.training
+    inputs = values(part)
+    assert_equal(run(twin, *inputs), run(part, *inputs))
+
+
+@every
+def test_gradients_reach_every_parameter(name: str) -> None:
+    part = EXAMPLES[name]()
+    torch.stack(
+        [(o * torch.randn_like(o)).sum() for o in run(part, *values(part))]
+    ).sum().backward()
+    silent = [key for key, p in part.named_parameters() if p.grad is None or not p.grad.any()]
+    assert not silent
+
+
+@every
+def test_evaluation_is_deterministic_and_leaves_inputs_alone(name: str) -> None:
+    part = EXAMPLES[name]().eval()
+    inputs = values(part)
+    kept = tuple(value.clone() for value in inputs)
+    state = copy.deepcopy(part.state_dict())
+    assert_equal(run(part, *inputs), run(part, *inputs))
+    assert_equal(inputs, kept)
+    assert_equal(tuple(state.values()), tuple(part.state_dict().values()))
+
+
+@every
+def test_deepcopy_computes_the_same_on_its_own(name: str) -> None:
+    part = EXAMPLES[name]().eval()
+    twin = copy.deepcopy(part)
+    inputs = values(part)
+    before = run(part, *inputs)
+    assert_equal(run(twin, *inputs), before)
+    with torch.no_grad():
+        for p in twin.parameters():
+            p.zero_()
+    assert_equal(run(part, *inputs), before)
+
+
+@every
+def test_all_state_is_in_the_state_dict(name: str) -> None:
+    part = EXAMPLES[name]()
+    named = {key for key, _ in (*part.named_parameters(), *part.named_buffers())}
+    assert named == set(part.state_dict())
+
+
+@every
+def test_builds_without_memory(name: str) -> None:
+    part = EXAMPLES[name]()
+    with torch.device("meta"):
+        twin = EXAMPLES[name]()
+    for key, tensor in twin.state_dict().items():
+        assert tensor.is_meta and tensor.shape == part.state_dict()[key].shape
+
+
+@every
+def test_exports_to_a_program_without_our_code(name: str) -> None:
+    part = EXAMPLES[name]().eval()
+    inputs = values(part)
+    out = torch.export.export(part, inputs).module()(*inputs)
+    assert_equal(out if isinstance(out, tuple) else (out,), run(part, *inputs))
+
+
+# The paper's layers
+
+
+def test_masked_transformer_is_the_papers_formula() -> None:
+    part = MaskedTransformer(FEATURE, "hair", LABELS, n_res=2).eval()
+    f, a = values(part)
+    where = torch.cat([f, a[:, :, None, None].expand(-1, -1, 4, 4)], 1)
+    changed = part.body(where)
+    g = (1 + torch.tanh(part.mask(changed))) / 2
+    out, mask = part(f, a)
+    torch.testing.assert_close(mask, g, rtol=0, atol=1e-6)
+    torch.testing.assert_close(out, g * changed + (1 - g) * f, rtol=0, atol=1e-6)
+
+
+def test_a_closed_mask_leaves_the_feature_and_an_open_one_replaces_it() -> None:
+    part = ResidualTransformer(FEATURE, "hair", LABELS, n_res=1, width=4).eval()
+    f, a = values(part)
+    named = dict(part.named_parameters())
+    torch.nn.init.zeros_(named["mask.weight"])
+    torch.nn.init.constant_(named["mask.bias"], -20.0)
+    closed, g = part(f, a)
+    assert torch.equal(closed, f) and not g.any()
+    torch.nn.init.constant_(named["mask.bias"], 20.0)
+    opened, g = part(f, a)
+    assert g.eq(1).all()
+    where = torch.cat([f, a[:, :, None, None].expand(-1, -1, 4, 4)], 1)
+    torch.testing.assert_close(opened, f + part.change(part.body(where)))
+
+
+def test_patch_encoder_and_reconstructor_start_orthogonal() -> None:
+    encoder = PatchEncoder(IMAGE, channels=48, n_res=0)
+    reconstructor = PatchReconstructor(encoder.outputs["feature"], IMAGE, n_res=0)
+    x = _value(IMAGE, B)
+    torch.testing.assert_close(encoder(x).norm(), x.norm())  # nothing is lost
+    first, last = (dict(p.named_parameters()) for p in (encoder, reconstructor))
+    with torch.no_grad():
+        last["head.0.weight"].copy_(first["stem.1.weight"].transpose(0, 1))
+    torch.testing.assert_close(reconstructor.head(encoder(x)), x)  # the mirror undoes it
+    assert (reconstructor(encoder(x)) - x).norm() < 0.1 * x.norm()
+
+
+def count(*parts: Component) -> int:
+    return sum(p.numel() for part in parts for p in part.parameters())
+
+
+def test_parameter_counts_at_paper_size() -> None:
+    """From the table of layer shapes: kernel² · in · out, 2 per normed channel, biases in D."""
+    picture, c, norm = image(128), 256, 2
+    with torch.device("meta"):
+        e = ConvEncoder(picture, n_res=0)
+        f = e.outputs["feature"]
+        t3 = MaskedTransformer(f, "hair", ("black", "blond", "brown"))
+        t1 = MaskedTransformer(f, "smile", ("smile",))
+        r = ConvReconstructor(f, picture)
+        d = MultiHeadDiscriminator(picture, {"hair": ["black", "blond", "brown"]})
+        e6 = ConvEncoder(picture)
+    assert f.shape == (256, 32, 32)
+    res = 2 * (9 * c * c + norm * c)
+    shrink = 16 * 64 * 128 + norm * 128 + 16 * 128 * c + norm * c
+    assert count(e) == 49 * 3 * 64 + norm * 64 + shrink == 665_664
+    assert count(e6) == 665_664 + 6 * res == 7_749_696
+    mask = 49 * c
+    assert count(t3) == 9 * (c + 3) * c + norm * c + 6 * res + mask == 7_693_824
+    assert count(t1) == 9 * (c + 1) * c + norm * c + 6 * res + mask == 7_689_216
+    grow = 16 * c * 128 + norm * 128 + 16 * 128 * 64 + norm * 64
+    assert count(r) == grow + 49 * 64 * 3 == 665_152
+    widths = [3, 64, 128, 256, 512, 1024, 2048]
+    trunk = sum(16 * a * b + b for a, b in pairwise(widths))
+    assert count(d) == trunk + 9 * 2048 + 4 * 2048 * 3 == 44_745_664
+
+
+def test_stargans_discriminator_has_its_published_size() -> None:
+    five = ["black", "blond", "brown", "male", "young"]
+    with torch.device("meta"):
+        d = MultiHeadDiscriminator(image(128), {"all": five})
+    assert count(d) == 44_762_048  # run with the official code, c_dim 5
+
+
+def test_heads_follow_the_order_of_the_attributes() -> None:
+    for name in ("multi_head_discriminator", "label_discriminator"):
+        names = list(EXAMPLES[name]().outputs)
+        assert names == [*(f"real_{a}" for a in ATTRIBUTES), *ATTRIBUTES]
+    assert list(EXAMPLES["attribute_coder"]().outputs) == list(ATTRIBUTES)
+
+
+def test_several_attributes_share_a_trunk_but_not_their_answers() -> None:
+    d = EXAMPLES["multi_head_discriminator"]()
+    (x,) = values(d)
+    before = run(d, x)
+    with torch.no_grad():
+        d.get_submodule("labels.1").weight.mul_(2)  # type: ignore[operator]
+    after = run(d, x)
+    same = [torch.equal(a, b) for a, b in zip(before, after, strict=True)]
+    assert same == [True, True, True, True, False, True]
+
+
+# What constructors refuse
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: ConvEncoder(image(18)), "reduces 4 times needs a map whose sides 4 divides"),
+        (lambda: ConvEncoder(FeatureSpec(3)), "needs a map whose sides"),
+        (lambda: ConvReconstructor(FEATURE, image(8)), r"gives \[16, 16\], not 3×8×8"),
+        (lambda: ConvGenerator(FeatureSpec(8, 6, 6), "d", LABELS), "a square of 4, 8, 16"),
+        (lambda: ConvGenerator(FeatureSpec(8), "d", LABELS), "a square of 4, 8, 16"),
+        (lambda: AttributeCoder(image(12), ATTRIBUTES), "square pictures of a multiple of 8"),
+        (lambda: MultiHeadDiscriminator(IMAGE, ATTRIBUTES, 4, 6), "multiple of 64, got 3×16×16"),
+        (lambda: LabelDiscriminator(image(18), ATTRIBUTES, 4, 3), "multiple of 8, got 3×18×18"),
+        (lambda: MaskedTransformer(FEATURE, "hair colour", LABELS), "cannot name a port"),
+        (lambda: MaskedTransformer(FEATURE, "hair", ("a", "a")), "needs 2 different labels"),
+    ],
+)
+def test_impossible_sizes_are_refused(make: Callable[[], Component], text: str) -> None:
+    with pytest.raises(InterfaceError, match=text):
+        make()
