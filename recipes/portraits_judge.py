@@ -28,16 +28,16 @@ class Settings:
     """Every knob once."""
 
     size: int = 64  # side of the pictures, pixels
-    channels: int = 32  # width of the first convolution
-    pictures: int = 12_000  # drawn portraits
+    channels: int = 24  # width of the first convolution
+    pictures: int = 8_000  # drawn portraits
     data_seed: int = 7  # of the portraits; the zoo trains on 1, tests run on 99
     batch: int = 48  # pictures a step
     noise: float = 0.1  # largest standard deviation of the noise, in -1..1
     lr: float = 1e-3
-    steps: int = 1_000
+    steps: int = 800
     decay: float = 1.0  # share of the steps, the last, in which the rate falls to 0
     ema: float = 0.98
-    workers: int = 2  # processes that draw
+    workers: int = 1  # processes that draw
     seed: int = 0
 
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from modgan.component import Component, register
+from modgan.layers import group_norm
 from modgan.spec import FeatureSpec, InterfaceError, logits
 
 
@@ -23,6 +24,8 @@ class AttributeCoder(Component):
         super().__init__()
         if image.height is None or image.height != image.width or image.height % 8:
             raise InterfaceError(f"a coder needs square pictures of a multiple of 8, got {image}")
+        if not attributes:
+            raise InterfaceError("a coder needs at least one attribute to read")
         heads = {name: logits(labels) for name, labels in attributes.items()}
         self.declare({"image": image}, heads)
         widths = [image.channels, channels, 2 * channels, 4 * channels]
@@ -45,9 +48,9 @@ def _halving(n_in: int, n_out: int) -> nn.Sequential:
     """Two convolutions with group norm, the first of stride 2."""
     return nn.Sequential(
         nn.Conv2d(n_in, n_out, 4, 2, 1, bias=False),
-        nn.GroupNorm(max(1, n_out // 8), n_out),
+        group_norm(n_out),
         nn.ReLU(inplace=True),
         nn.Conv2d(n_out, n_out, 3, padding=1, bias=False),
-        nn.GroupNorm(max(1, n_out // 8), n_out),
+        group_norm(n_out),
         nn.ReLU(inplace=True),
     )

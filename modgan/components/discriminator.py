@@ -8,6 +8,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from modgan.component import Component, register
+from modgan.layers import group_norm
 from modgan.spec import FeatureSpec, InterfaceError, logits
 
 
@@ -34,12 +35,10 @@ class MultiHeadDiscriminator(Component):
         self.trunk = nn.Sequential(*(_plain(a, b) for a, b in pairwise(widths)))
         width = widths[-1]
         side = (image.height or 0) >> n_down
-        real = {f"real_{name}": FeatureSpec(1, side, side, "logit") for name in attributes}
-        labels = {name: logits(labels) for name, labels in attributes.items()}
-        self.declare({"image": image}, {**real, **labels})
-        self.real = nn.ModuleList(nn.Conv2d(width, 1, 3, padding=1, bias=False) for _ in real)
+        self.declare({"image": image}, heads(attributes, side))
+        self.real = nn.ModuleList(nn.Conv2d(width, 1, 3, padding=1, bias=False) for _ in attributes)
         self.labels = nn.ModuleList(
-            nn.Conv2d(width, spec.channels, side, bias=False) for spec in labels.values()
+            nn.Conv2d(width, len(labels), side, bias=False) for labels in attributes.values()
         )
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
@@ -72,11 +71,9 @@ class LabelDiscriminator(Component):
         widths = trunk_widths(image, channels, n_down)
         self.trunk = nn.Sequential(*(_normed(a, b) for a, b in pairwise(widths[:-2])))
         side, wide = (image.height or 0) >> n_down, widths[-2]
-        real = {f"real_{name}": FeatureSpec(1, 4 * side, 4 * side, "logit") for name in attributes}
-        labels = {name: logits(labels) for name, labels in attributes.items()}
-        self.declare({"image": image}, {**real, **labels})
-        self.counts = [spec.channels for spec in labels.values()]
-        self.real = nn.Conv2d(widths[-3], len(real), 3, padding=1)
+        self.declare({"image": image}, heads(attributes, 4 * side))
+        self.counts = [len(labels) for labels in attributes.values()]
+        self.real = nn.Conv2d(widths[-3], len(attributes), 3, padding=1)
         self.labels = nn.Sequential(
             _normed(widths[-3], wide),
             _normed(wide, wide),
@@ -87,6 +84,16 @@ class LabelDiscriminator(Component):
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         h = self.trunk(image)
         return (*self.real(h).split(1, dim=1), *self.labels(h).split(self.counts, dim=1))
+
+
+def heads(attributes: dict[str, list[str]], side: int) -> dict[str, FeatureSpec]:
+    """The output ports: a patch critic for every attribute, then the logits of every attribute."""
+    real = {f"real_{name}": FeatureSpec(1, side, side, "logit") for name in attributes}
+    if not attributes or set(real) & set(attributes):
+        raise InterfaceError(
+            f"a discriminator needs attributes, none named real_ and another: {list(attributes)}"
+        )
+    return real | {name: logits(labels) for name, labels in attributes.items()}
 
 
 def trunk_widths(image: FeatureSpec, channels: int, n_down: int) -> list[int]:
@@ -106,7 +113,4 @@ def _plain(n_in: int, n_out: int) -> nn.Sequential:
 
 def _normed(n_in: int, n_out: int) -> nn.Sequential:
     """A convolution of stride 2 with group norm."""
-    groups = max(1, n_out // 8)
-    return nn.Sequential(
-        nn.Conv2d(n_in, n_out, 4, 2, 1), nn.GroupNorm(groups, n_out), nn.LeakyReLU(0.2)
-    )
+    return nn.Sequential(nn.Conv2d(n_in, n_out, 4, 2, 1), group_norm(n_out), nn.LeakyReLU(0.2))

@@ -53,13 +53,12 @@ class PatchEncoder(Component):
     ) -> None:
         super().__init__()
         self.declare({"image": image}, {"feature": reduced(image, patch, channels, space)})
-        self.stem = nn.Sequential(
-            nn.PixelUnshuffle(patch), nn.Conv2d(image.channels * patch**2, channels, 1)
-        )
+        n_in = image.channels * patch**2
+        mix = nn.Conv2d(n_in, channels, 1)
+        mix.weight.data.copy_(patch_basis(n_in, channels)[..., None, None])
+        mix.get_parameter("bias").data.zero_()
+        self.stem = nn.Sequential(nn.PixelUnshuffle(patch), mix)
         self.blocks = nn.Sequential(*(PreactBlock(channels) for _ in range(n_res)))
-        basis = patch_basis(image.channels * patch**2, channels)
-        self.stem[1].weight.data.copy_(basis[..., None, None])
-        nn.init.zeros_(self.stem[1].bias)
 
     def forward(self, image: Tensor) -> Tensor:
         return self.blocks(self.stem(image))
@@ -67,9 +66,10 @@ class PatchEncoder(Component):
 
 def reduced(image: FeatureSpec, factor: int, channels: int, space: str) -> FeatureSpec:
     """The feature of `image` at 1/factor of its height and width."""
-    if image.height is None or image.width is None or image.height % factor or image.width % factor:
+    if factor < 1 or image.is_vector or any(side % factor for side in image.shape[1:]):
         raise InterfaceError(
             f"an encoder that reduces {factor} times needs a map whose sides {factor} divides, "
             f"got {image}"
         )
-    return FeatureSpec(channels, image.height // factor, image.width // factor, space)
+    height, width = (side // factor for side in image.shape[1:])
+    return FeatureSpec(channels, height, width, space)

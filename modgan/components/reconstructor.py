@@ -47,20 +47,18 @@ class PatchReconstructor(Component):
     ) -> None:
         super().__init__()
         self.declare({"feature": feature}, {"image": enlarged(feature, patch, image)})
+        n_out = image.channels * patch**2
+        unmix = nn.Conv2d(feature.channels, n_out, 1)
+        unmix.weight.data.copy_(patch_basis(n_out, feature.channels).T[..., None, None])
+        smooth = nn.Conv2d(16, image.channels, 3, padding=1)
+        unmix.get_parameter("bias").data.zero_()
+        smooth.weight.data.zero_()
+        smooth.get_parameter("bias").data.zero_()
         self.blocks = nn.Sequential(*(PreactBlock(feature.channels) for _ in range(n_res)))
-        self.head = nn.Sequential(
-            nn.Conv2d(feature.channels, image.channels * patch**2, 1), nn.PixelShuffle(patch)
-        )
+        self.head = nn.Sequential(unmix, nn.PixelShuffle(patch))
         self.polish = nn.Sequential(
-            nn.Conv2d(image.channels, 16, 3, padding=1),
-            nn.LeakyReLU(0.2),
-            nn.Conv2d(16, image.channels, 3, padding=1),
+            nn.Conv2d(image.channels, 16, 3, padding=1), nn.LeakyReLU(0.2), smooth
         )
-        basis = patch_basis(image.channels * patch**2, feature.channels)
-        self.head[0].weight.data.copy_(basis.T[..., None, None])
-        nn.init.zeros_(self.head[0].bias)
-        nn.init.zeros_(self.polish[-1].weight)
-        nn.init.zeros_(self.polish[-1].bias)
 
     def forward(self, feature: Tensor) -> Tensor:
         pixels = self.head(self.blocks(feature))

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from modgan.component import Component, register
 from modgan.layers import PreactBlock, ResidualBlock, conv
-from modgan.spec import FeatureSpec, mask, onehot
+from modgan.spec import FeatureSpec, InterfaceError, mask, onehot
 
 
 @register("masked_transformer")
@@ -81,6 +81,8 @@ def declare_transformer(
     part: Component, feature: FeatureSpec, attribute: str, labels: tuple[str, ...]
 ) -> None:
     """The ports that every masked transformer has."""
+    if feature.is_vector:
+        raise InterfaceError(f"a masked transformer changes maps, got the vector {feature}")
     part.declare(
         {"feature": feature, attribute: onehot(attribute, labels)},
         {"feature": feature, f"mask_{attribute}": mask(feature)},

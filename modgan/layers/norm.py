@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from math import gcd
+
 from torch import nn
+
+
+def group_norm(channels: int) -> nn.GroupNorm:
+    """Group norm with about 8 channels a group, fewer groups where 8 does not divide."""
+    return nn.GroupNorm(gcd(max(1, channels // 8), channels), channels)
 
 
 def instance_norm(channels: int) -> nn.InstanceNorm2d:

@@ -15,5 +15,5 @@ def patch_basis(n_in: int, n_out: int) -> Tensor:
     rng = torch.Generator("cpu").manual_seed(0)
     largest, smallest = max(n_in, n_out), min(n_in, n_out)
     draws = torch.randn(largest, smallest, generator=rng, device="cpu")
-    basis = torch.linalg.qr(draws).Q
+    basis: Tensor = torch.linalg.qr(draws).Q
     return basis if n_out >= n_in else basis.T

@@ -36,13 +36,14 @@ class PreactBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
+        last = nn.Conv2d(channels, channels, 3, padding=1)
+        last.weight.data.mul_(0.1)
         self.body = nn.Sequential(
             nn.LeakyReLU(0.2),
             nn.Conv2d(channels, channels, 3, padding=1),
             nn.LeakyReLU(0.2),
-            nn.Conv2d(channels, channels, 3, padding=1),
+            last,
         )
-        self.body[-1].weight.data.mul_(0.1)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.body(x)

@@ -35,7 +35,7 @@ class EditScores:
 def read(judge: Component, pictures: Tensor) -> Tensor:
     """The label of every attribute that the judge reads from (B, 3, H, W), as (B, A)."""
     with torch.inference_mode():
-        batches = [judge(batch) for batch in pictures.split(BATCH)]
+        batches = [judge(batch) for batch in torch.split(pictures, BATCH)]
     return torch.stack([torch.cat(head).argmax(1) for head in zip(*batches, strict=True)], dim=1)
 
 
@@ -100,7 +100,7 @@ def changed(a: Tensor, b: Tensor) -> Tensor:
 
 def mask_contrast(mask: Tensor, region: Tensor) -> float:
     """Mean mask inside the region over mean mask outside, the region at the mask's own size."""
-    region = F.adaptive_avg_pool2d(region, mask.shape[-2:])
+    region = F.interpolate(region, mask.shape[-2:], mode="area")
     inside = (mask * region).sum() / region.sum()
     outside = (mask * (1 - region)).sum() / (1 - region).sum()
     return (inside / outside).item()

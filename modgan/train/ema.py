@@ -14,9 +14,10 @@ from modgan.component import Component
 def averaged(parts: Mapping[str, Component], decay: float) -> AveragedModel:
     """An exponential moving average of all parameters of `parts`; update it after every step."""
     together = nn.ModuleDict(dict(parts))
-    return AveragedModel(together, multi_avg_fn=get_ema_multi_avg_fn(decay))
+    return AveragedModel(together, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
 
 
 def parts_of(average: AveragedModel) -> dict[str, Component]:
     """The averaged parts by name, to look at or to export."""
-    return {name: cast(Component, part) for name, part in average.module.items()}
+    together = cast(nn.ModuleDict, average.module)
+    return {name: cast(Component, part) for name, part in together.items()}

@@ -90,7 +90,7 @@ class Trainer:
                 f"phase {phase.name}, step {self.step}: the loss is not finite: {values}\n"
                 "  lower its learning rate or the weight of the term that grew"
             )
-        total.backward()
+        total.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         return values
 

@@ -65,28 +65,27 @@ def run(
     resume: bool = False,
     device: str = "cpu",
     book: Bookkeeping = Bookkeeping(),
-) -> Path | None:
-    """Train `recipe` into the folder `out`; return the zoo, or None if time ran out before."""
+) -> Path:
+    """Train `recipe` into the folder `out`; return the zoo of the averaged parts there."""
     torch.manual_seed(settings.seed)
-    layout = torch.channels_last  # the faster one for convolutions; values do not depend on it
-    made = recipe.parts(settings).items()
-    parts = {name: part.to(device, memory_format=layout) for name, part in made}
+    parts = {name: _placed(part, device) for name, part in recipe.parts(settings).items()}
     for steps in recipe.graphs.values():
         Graph(steps, parts)  # what the recipe promises must compose before anything is trained
     used = {step.split(":")[0].strip() for steps in recipe.graphs.values() for step in steps}
     trainer = Trainer(parts, recipe.phases(settings), lambda step: rate(settings, step))
-    ema = averaged({name: part for name, part in parts.items() if name in used}, settings.ema)
+    exported = {name: part for name, part in parts.items() if name in used}
+    live, ema = torch.nn.ModuleDict(exported), averaged(exported, settings.ema)
     state = out / "state.pt"
     if resume:
         _restore(state, out, settings, trainer, ema)
     elif state.exists():
         raise TrainingError(f"{out} holds a run: pass --resume to go on, or another --out")
     _write_json(out / "settings.json", asdict(settings))
-    batches = recipe.batches(settings, trainer.step)
+    batches = _moved(recipe.batches(settings, trainer.step), device)
     due = islice(batches, settings.steps - trainer.step)
     started, recent = time.monotonic(), []
     for progress in _bar(trainer.steps(due), trainer.step, settings.steps):
-        ema.update_parameters(torch.nn.ModuleDict({name: parts[name] for name in ema.module}))
+        ema.update_parameters(live)
         recent.append(progress)
         last = progress.step == settings.steps
         late = time.monotonic() - started > 60 * book.minutes
@@ -98,12 +97,23 @@ def run(
             )
         if last or late or progress.step % book.save_every == 0:
             _save(state, trainer, ema)
+            _export(recipe, settings, out, trainer.step, parts_of(ema))
         if late and not last:
-            print(
-                f"stopped after {book.minutes} minutes at step {progress.step}: go on with --resume"
-            )
-            return None
+            print(f"{book.minutes} minutes are over at step {progress.step}: go on with --resume")
+            break
     return _export(recipe, settings, out, trainer.step, parts_of(ema))
+
+
+def _placed(part: Component, device: str) -> Component:
+    """On its device, in the memory layout that convolutions like; values do not depend on it."""
+    anything: Any = part  # torch's stubs do not know memory_format here
+    return anything.to(device=device, memory_format=torch.channels_last)
+
+
+def _moved(batches: Iterator[Batch], device: str) -> Iterator[Batch]:
+    """The batches with their tensors on the device."""
+    for batch in batches:
+        yield {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in batch.items()}
 
 
 def rate(settings: Any, step: int) -> float:
@@ -235,8 +245,7 @@ def main(recipe: Recipe, argv: Sequence[str] | None = None) -> None:
         )
     except (TrainingError, ValueError, LookupError) as error:
         parser.exit(2, f"{parser.prog}: {error}\n")
-    if path:
-        print(path)
+    print(path)
 
 
 def _flags(parser: argparse.ArgumentParser, record: Any) -> list[str]:

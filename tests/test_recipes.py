@@ -1,0 +1,93 @@
+"""Every recipe imports, composes what it promises and passes its smoke run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import modgan
+from modgan.cli import main
+from modgan.train import Recipe
+
+FOLDER = Path(__file__).parent.parent / "recipes"
+RECIPES = sorted(path.stem for path in FOLDER.glob("*.py"))
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+
+
+def recipe_of(name: str) -> Recipe:
+    recipe = __import__(name).recipe
+    assert isinstance(recipe, Recipe)
+    return recipe
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_smoke(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", str(FOLDER / f"{name}.py"), "--smoke", "--out", str(tmp_path)]) == 0
+    zoo = modgan.load(tmp_path / f"{name}.safetensors")
+    for graph in zoo.card.graphs:
+        zoo.graph(graph)
+    assert not any(part.startswith("D") for part in zoo)
+    capfd.readouterr()
+
+
+def test_the_paper_variant_has_the_sizes_of_the_paper() -> None:
+    paper = recipe_of("modulargan_portraits").variants["paper"]
+    with torch.device("meta"):
+        parts = paper.parts(replace(paper.settings, workers=0))
+    feature = parts["E"].outputs["feature"]
+    assert feature.shape == (256, 32, 32)
+    assert parts["E"].inputs["image"].shape == (3, 128, 128)
+    assert len(parts["T_hair"].body) == 1 + 6 and len(parts["E"].blocks) == 6
+    assert [name for name in parts if name.startswith("D_")] == [
+        "D_hair", "D_smile", "D_glasses", "D_beard",
+    ]
+
+
+def test_batches_are_functions_of_the_step() -> None:
+    recipe = recipe_of("modulargan_portraits")
+    settings = replace(recipe.settings, **recipe.smoke)
+    later = next(recipe.batches(settings, 3))
+    stream = recipe.batches(settings, 0)
+    walked = [next(stream) for _ in range(4)][3]
+    for name in ("image", "labels", "target"):
+        assert torch.equal(later[name], walked[name])
+    assert later["chain"] == walked["chain"]
+
+
+def test_targets_differ_exactly_where_a_transformer_acts() -> None:
+    recipe = recipe_of("modulargan_portraits")
+    settings = replace(recipe.settings, **recipe.smoke)
+    for _, batch in zip(range(6), recipe.batches(settings, 0), strict=False):
+        own = batch["labels"][: settings.batch]
+        differs = batch["target"] != own
+        acts = torch.zeros_like(differs)
+        acts[settings.keep :, batch["chain"]] = True
+        assert torch.equal(differs, acts)
+
+
+def test_resume_of_a_real_recipe_is_exact(tmp_path: Path) -> None:
+    def train(out: str, *flags: str) -> bytes:
+        command = ["--smoke", "--save-every", "2", "--out", str(tmp_path / out), *flags]
+        main(["train", str(FOLDER / "modulargan_portraits.py"), *command])
+        return (tmp_path / out / "modulargan_portraits.safetensors").read_bytes()
+
+    whole = train("whole")
+    train("halves", "--minutes", "0")
+    assert train("halves", "--resume") == whole
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RECIPES)
+def test_runs_as_a_script(name: str, tmp_path: Path) -> None:
+    command = [sys.executable, str(FOLDER / f"{name}.py"), "--smoke", "--out", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(tmp_path / f"{name}.safetensors")
