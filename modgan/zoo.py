@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import reduce
 from hashlib import sha256
 from operator import or_
@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from modgan.card import Card as Card
 from modgan.component import (
     NAME,
     Component,
@@ -43,16 +44,6 @@ UNBUILDABLE = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeE
 
 class ZooError(ValueError):
     """A file is not a zoo that this version can read, or cannot be made one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """What is known about a zoo: licence of the weights, origin, figures, ready-made graphs."""
-
-    licence: str
-    provenance: dict[str, Any] = field(default_factory=dict)
-    metrics: list[dict[str, Any]] = field(default_factory=list)
-    graphs: dict[str, list[str]] = field(default_factory=dict)
 
 
 class Zoo(Mapping[str, Component]):

@@ -166,6 +166,7 @@ def realness(parts: Parts, pictures: Tensor, labels: Tensor, chain: list[int]) -
 
 
 def mean(terms: Iterable[Tensor]) -> Tensor:
+    """The mean of terms of one shape."""
     return torch.stack(list(terms)).mean(0)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ORDER = (
-    "spec files layers losses component data components graph zoo metrics train convert cli"
+    "spec files card layers losses component data components graph zoo metrics train convert cli"
 ).split()
 FILES = sorted((ROOT / "modgan").rglob("*.py"))
 MODULES = {path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".") for path in FILES}

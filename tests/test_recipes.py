@@ -48,7 +48,10 @@ def test_the_paper_variant_has_the_sizes_of_the_paper() -> None:
     assert parts["E"].inputs["image"].shape == (3, 128, 128)
     assert len(parts["T_hair"].body) == 1 + 6 and len(parts["E"].blocks) == 6
     assert [name for name in parts if name.startswith("D_")] == [
-        "D_hair", "D_smile", "D_glasses", "D_beard",
+        "D_hair",
+        "D_smile",
+        "D_glasses",
+        "D_beard",
     ]
 
 

@@ -45,7 +45,9 @@ def batches(s: Settings, first: int) -> Iterator[Batch]:
 
 
 def e_loss(parts: Mapping[str, Component], batch: Batch) -> dict[str, Tensor]:
-    noisy = batch["image"] + 0.1 * torch.randn(batch["image"].shape)  # the global stream resumes too
+    noisy = batch["image"] + 0.1 * torch.randn(
+        batch["image"].shape
+    )  # the global stream resumes too
     return {"image": l1(parts["R"](parts["E"](noisy)), batch["image"])}
 
 
@@ -173,8 +175,10 @@ def test_resume_goes_on_to_the_same_bits(tmp_path: Path, cut: int) -> None:
         run(endless, Settings(), halves, book=OFTEN)
     again = run(RECIPE, Settings(), halves, resume=True, book=OFTEN)
     assert whole.read_bytes() == again.read_bytes()
-    logs = [[{**row, "seconds": 0} for row in read_log(folder / "log.jsonl")]
-            for folder in (tmp_path / "whole", halves)]
+    logs = [
+        [{**row, "seconds": 0} for row in read_log(folder / "log.jsonl")]
+        for folder in (tmp_path / "whole", halves)
+    ]
     assert logs[0] == logs[1]
 
 
@@ -219,8 +223,10 @@ def test_flags_come_from_the_settings(tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_variants_are_recipes_of_their_own(tmp_path: Path) -> None:
     other = replace(RECIPE, name="other", settings=Settings(seed=9))
-    main(replace(RECIPE, variants={"other": other}),
-         ["--variant", "other", "--smoke", "--out", str(tmp_path)])
+    main(
+        replace(RECIPE, variants={"other": other}),
+        ["--variant", "other", "--smoke", "--out", str(tmp_path)],
+    )
     assert modgan.load(tmp_path / "other.safetensors").card.provenance["settings"]["seed"] == 9
 
 

@@ -14,7 +14,8 @@ from modgan.component import Component
 def averaged(parts: Mapping[str, Component], decay: float) -> AveragedModel:
     """An exponential moving average of all parameters of `parts`; update it after every step."""
     together = nn.ModuleDict(dict(parts))
-    return AveragedModel(together, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
+    average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    return AveragedModel(together, multi_avg_fn=average)
 
 
 def parts_of(average: AveragedModel) -> dict[str, Component]:
