@@ -13,6 +13,7 @@ from types import ModuleType
 
 from tqdm import tqdm
 
+from modgan.card import page
 from modgan.component import UnknownName
 from modgan.data.images import DataError, fit, open_image, sheet
 from modgan.files import replacing
@@ -92,9 +93,9 @@ def _edit_one(
     out = graph.apply(image=picture, **values)
     shown = [out[f"mask_{name}"].resize((size, size)) for name in values] if masks else []
     titles = ["input", "edit", *values]
-    page = sheet([[picture, out["image"], *shown]], titles, scale=2) if masks else out["image"]
+    result = sheet([[picture, out["image"], *shown]], titles, scale=2) if masks else out["image"]
     with replacing(target) as temporary:
-        page.save(temporary)
+        result.save(temporary)
 
 
 def _values(settings: Sequence[str]) -> dict[str, str]:
@@ -170,10 +171,14 @@ def _list(_: argparse.Namespace, __: Sequence[str]) -> int:
 def _add_info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("info", help="the parts, wirings and card of a zoo")
     parser.add_argument("zoo", help="a zoo file or the name of a released one")
+    parser.add_argument("--markdown", action="store_true", help="the card alone, as a page")
     parser.set_defaults(act=_info)
 
 
 def _info(given: argparse.Namespace, _: Sequence[str]) -> int:
+    if given.markdown:
+        print(page(Path(given.zoo).stem, inspect(given.zoo)), end="")
+        return 0
     zoo = load(given.zoo)
     print(zoo)
     for name in zoo.card.graphs:

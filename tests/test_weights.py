@@ -1,0 +1,58 @@
+"""The released zoos: small, whole, with the card that stands beside them, and good enough."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import modgan
+from modgan.card import page
+from modgan.data.images import batch, normalise
+from modgan.data.portraits import ATTRIBUTES, Portraits
+from modgan.metrics.edits import accuracy, apply_codes, score
+from modgan.zoo import released
+
+FOLDER = Path(__file__).parents[1] / "weights"
+
+
+def test_released_zoos_are_found_by_name() -> None:
+    assert released() == {path.stem: path for path in sorted(FOLDER.glob("*.safetensors"))}
+    assert {"portraits", "portraits_judge"} <= set(released())
+
+
+@pytest.mark.parametrize("name", released())
+def test_the_page_beside_the_weights_is_their_card(name: str) -> None:
+    assert (FOLDER / f"{name}.md").read_text() == page(name, modgan.inspect(name))
+
+
+@pytest.mark.parametrize("name", released())
+def test_zoos_are_small_and_every_graph_composes(name: str) -> None:
+    zoo = modgan.load(name)
+    assert (FOLDER / f"{name}.safetensors").stat().st_size <= 12e6
+    assert zoo.card.licence == "Apache-2.0" and zoo.card.graphs
+    for graph in zoo.card.graphs:
+        zoo.graph(graph)
+
+
+def test_the_default_zoo_edits_people_it_never_saw() -> None:
+    judge = modgan.load("portraits_judge")["Q"]
+    data = Portraits(40, 64, seed=77)
+    pictures, labels = batch(data, range(40))
+    assert min(accuracy(judge, pictures, labels).values()) >= 0.97
+    names = list(ATTRIBUTES)
+    targets = (labels + 1) % torch.tensor([len(v) for v in ATTRIBUTES.values()])
+    goals = [
+        {name: ATTRIBUTES[name][at] for name, at in zip(names, row, strict=True)}
+        for row in targets.tolist()
+    ]
+    for at, name in enumerate(names):
+        drawn = [data.counterfactual(i, **{name: goal[name]}) for i, goal in enumerate(goals)]
+        truth, wanted = normalise(torch.stack(drawn)), labels.clone()
+        wanted[:, at] = targets[:, at]
+        out = apply_codes(modgan.compose(["E", f"T_{name}", "R"]), pictures, {name: targets[:, at]})
+        s = score(out, pictures, {name: truth}, truth, judge, wanted)
+        assert s.error <= 0.1 and s.kept >= 0.95, name
+        assert s.inside <= 0.6 * s.inside_copy and s.outside <= 4.5, name
+        assert s.masks[name] >= 5, name
