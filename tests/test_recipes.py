@@ -94,3 +94,18 @@ def test_runs_as_a_script(name: str, tmp_path: Path) -> None:
     command = [sys.executable, str(FOLDER / f"{name}.py"), "--smoke", "--out", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str(tmp_path / f"{name}.safetensors")
+
+
+def test_the_variant_of_the_portraits_recipe_is_the_papers(tmp_path: Path) -> None:
+    flags = ["--variant", "paper", "--smoke", "--out", str(tmp_path)]
+    assert main(["train", str(FOLDER / "modulargan_portraits.py"), *flags]) == 0
+    assert modgan.load(tmp_path / "modulargan_paper.safetensors")["E"].component == "conv_encoder"
+
+
+@pytest.mark.slow
+def test_the_paper_size_takes_a_step(tmp_path: Path) -> None:
+    flags = ["--pictures", "4", "--batch", "1", "--steps", "1", "--n-critic", "1", "--workers", "0"]
+    main(["train", str(FOLDER / "modulargan_paper.py"), *flags, "--out", str(tmp_path)])
+    assert (
+        modgan.load(tmp_path / "modulargan_paper.safetensors")["R"].outputs["image"].height == 128
+    )

@@ -52,7 +52,7 @@ class PatchReconstructor(Component):
         unmix.weight.data.copy_(patch_basis(n_out, feature.channels).T[..., None, None])
         smooth = nn.Conv2d(16, image.channels, 3, padding=1)
         unmix.get_parameter("bias").data.zero_()
-        smooth.weight.data.zero_()
+        smooth.weight.data.mul_(0.1)
         smooth.get_parameter("bias").data.zero_()
         self.blocks = nn.Sequential(*(PreactBlock(feature.channels) for _ in range(n_res)))
         self.head = nn.Sequential(unmix, nn.PixelShuffle(patch))
