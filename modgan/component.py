@@ -23,7 +23,7 @@ class UnknownName(LookupError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         known = list(known)
-        close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
         hint = f"\n  did you mean {close[0]!r}?" if close else ""
         super().__init__(f"no {kind} named {name!r}.{hint}\n  known: {', '.join(known) or 'none'}")
 

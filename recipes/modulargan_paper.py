@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from modgan.card import Card
 from modgan.component import Component
 from modgan.components import (
     ConvEncoder,
@@ -136,6 +137,13 @@ def phases(s: Settings) -> list[Phase]:
     ]
 
 
+def card(s: Settings) -> Card:
+    """What the zoo is."""
+    data = {"data": f"{s.pictures} drawn portraits, seed {s.data_seed} (Apache-2.0)"}
+    edit = ["E", *(f"T_{name}" for name in ATTRIBUTES), "R"]
+    return Card("Apache-2.0", data, graphs={"edit": edit})
+
+
 recipe = Recipe(
     name="modulargan_paper",
     settings=Settings(),
@@ -154,9 +162,7 @@ recipe = Recipe(
     parts=parts,
     batches=batches,
     phases=phases,
-    graphs={"edit": ["E", *(f"T_{name}" for name in ATTRIBUTES), "R"]},
-    licence="Apache-2.0",
-    data="modgan.data.portraits (drawn, Apache-2.0)",
+    card=card,
 )
 
 if __name__ == "__main__":

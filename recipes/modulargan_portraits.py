@@ -1,7 +1,8 @@
-"""ModularGAN on drawn portraits: E, R, a masked T per attribute, D with heads per attribute.
+"""ModularGAN: E, R, a masked T per attribute, D with heads per attribute.
 
-    modgan train recipes/modulargan_portraits.py                    # about an hour on two cores
+    modgan train recipes/modulargan_portraits.py                    # over an hour on two cores
     modgan train recipes/modulargan_portraits.py --smoke            # seconds
+    modgan train recipes/modulargan_portraits.py --data DIR         # your own labelled pictures
     modgan train recipes/modulargan_portraits.py --variant paper    # 128², C = 256: a GPU's work
 
 Zhao et al., Modular Generative Adversarial Networks, ECCV 2018, on a small budget: what differs
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import modulargan_paper
 import torch
@@ -19,6 +21,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from modgan.card import Card
 from modgan.component import Component
 from modgan.components import (
     LabelDiscriminator,
@@ -26,14 +29,15 @@ from modgan.components import (
     PatchReconstructor,
     ResidualTransformer,
 )
+from modgan.data.images import AttributeImages, Cached, cached
 from modgan.data.images import batch as pictures_of
-from modgan.data.images import cached, mask_image, sheet, to_image
-from modgan.data.portraits import ATTRIBUTES, Portraits
+from modgan.data.open import open_folder
+from modgan.data.portraits import Portraits
 from modgan.losses import l1, label_critic_real, logistic_d, logistic_g, of_label, r1
 from modgan.spec import image
 from modgan.train import Batch, Phase, Recipe, main
+from modgan.train.samples import edits
 
-NAMES = list(ATTRIBUTES)
 Parts = Mapping[str, Component]
 Terms = dict[str, Tensor]
 
@@ -42,6 +46,8 @@ Terms = dict[str, Tensor]
 class Settings:
     """Every knob once."""
 
+    data: str = ""  # a folder of labelled pictures; empty for drawn portraits
+    licence: str = "Apache-2.0"  # of the weights; with your own data it is for you to say
     size: int = 64  # side of the pictures, pixels
     channels: int = 48  # C of the feature (C, size/4, size/4), and width of a T
     n_res: int = 3  # residual blocks of a T
@@ -70,9 +76,23 @@ class Settings:
     seed: int = 0
 
 
+@cache
+def source(s: Settings) -> AttributeImages:
+    """The pictures to learn from; their attributes decide which T's there are."""
+    if s.data:
+        return open_folder(s.data, s.size, "train")
+    return Portraits(s.pictures, s.size, s.data_seed)
+
+
+@cache
+def held(s: Settings) -> Cached:
+    """The same, decoded once."""
+    return cached(source(s), s.workers, progress=True)
+
+
 def parts(s: Settings) -> dict[str, Component]:
     """What is trained, by name."""
-    picture, values = image(s.size), {name: list(v) for name, v in ATTRIBUTES.items()}
+    picture, values = image(s.size), {name: list(v) for name, v in source(s).attributes.items()}
     E = PatchEncoder(picture, s.channels, space="portraits@training")
     feature = E.outputs["feature"]
     transformers = {
@@ -85,14 +105,15 @@ def parts(s: Settings) -> dict[str, Component]:
 
 def batches(s: Settings, first: int) -> Iterator[Batch]:
     """Pictures, their labels, which T's act in which order, and the labels they should give."""
-    data = cached(Portraits(s.pictures, s.size, s.data_seed), s.workers, progress=True)
-    counts = torch.tensor([len(labels) for labels in ATTRIBUTES.values()])
+    data = held(s)
+    names = list(data.attributes)
+    counts = torch.tensor([len(labels) for labels in data.attributes.values()])
     for step in range(first, s.steps):
         rng = torch.Generator().manual_seed(1_000_003 * s.seed + step)
         chosen = torch.randint(len(data), (s.batch + s.reals,), generator=rng)
         pictures, labels = pictures_of(data, chosen)
         # every fourth step two T's act in a row; more are not needed, the feature cycle does it
-        chain = torch.randperm(len(NAMES), generator=rng)[: 2 if step % 4 == 3 else 1].tolist()
+        chain = torch.randperm(len(names), generator=rng)[: 2 if step % 4 == 3 else 1].tolist()
         own = labels[: s.batch]
         other = (own + 1 + (torch.rand(own.shape, generator=rng) * (counts - 1)).long()) % counts
         acts = torch.zeros(own.shape, dtype=torch.bool)
@@ -101,6 +122,7 @@ def batches(s: Settings, first: int) -> Iterator[Batch]:
             "image": pictures.contiguous(memory_format=torch.channels_last),
             "labels": labels,
             "target": torch.where(acts, other, own),
+            "names": names,
             "chain": chain,
             "warm": min(1.0, max(0.0, (step - s.warm_from) / (s.warm_to - s.warm_from))),
             "penalise": step % s.r1_every == 0,
@@ -109,12 +131,17 @@ def batches(s: Settings, first: int) -> Iterator[Batch]:
         }
 
 
-def criticised(parts: Parts, pictures: Tensor, batch: Batch) -> tuple[list[Tensor], list[Tensor]]:
-    """What D says of noisy pictures: patch scores (B, 1, h, w) and label logits (B, n)."""
-    strength = torch.rand(len(pictures), 1, 1, 1, generator=batch["rng"]) * batch["settings"].noise
-    noise = torch.randn(pictures.shape, generator=batch["rng"]) * strength
-    heads = parts["D"](pictures + noise.to(pictures))
-    return list(heads[: len(NAMES)]), list(heads[len(NAMES) :])
+def heads(parts: Parts, pictures: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    """What D says: patch scores (B, 1, h, w) and label logits (B, n), by attribute."""
+    out = parts["D"](pictures)
+    return list(out[: len(out) // 2]), list(out[len(out) // 2 :])
+
+
+def noisy(pictures: Tensor, batch: Batch) -> Tensor:
+    """Pictures with noise, of another strength for each: D is not to look at single pixels."""
+    rng = batch["rng"]
+    strength = batch["settings"].noise * torch.rand(len(pictures), 1, 1, 1, generator=rng)
+    return pictures + (strength * torch.randn(pictures.shape, generator=rng)).to(pictures)
 
 
 def g_loss(parts: Parts, batch: Batch) -> Terms:
@@ -124,11 +151,13 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
     f = parts["E"](x)
     changed, masks = f, []
     for at in chain:
-        code = F.one_hot(target[:, at], len(ATTRIBUTES[NAMES[at]])).to(f)
-        changed, mask = parts[f"T_{NAMES[at]}"](changed, code)
+        name = batch["names"][at]
+        T = parts[f"T_{name}"]
+        code = F.one_hot(target[:, at], T.inputs[name].channels).to(f)
+        changed, mask = T(changed, code)
         masks.append(mask.mean())
     fake = parts["R"](changed)
-    patches, logits = criticised(parts, fake, batch)
+    patches, logits = heads(parts, noisy(fake, batch))
     batch["fake"] = fake.detach()  # D learns from the same pictures: they are not made twice
     edited = slice(s.keep, None)
     return {
@@ -144,24 +173,25 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
 def d_loss(parts: Parts, batch: Batch) -> Terms:
     """D: the labels of real pictures, and real against edited, under the attributes edited."""
     s, x, labels, chain = batch["settings"], batch["image"], batch["labels"], batch["chain"]
-    patches, logits = criticised(parts, torch.cat([x, batch["fake"]]), batch)
+    patches, logits = heads(parts, noisy(torch.cat([x, batch["fake"]]), batch))
     fake, n = slice(len(x) + s.keep, None), len(x)
     target = batch["target"][s.keep :]
+    every = range(len(logits))
     terms = {
-        "label": mean(label_critic_real(logits[at][:n], labels[:, at]) for at in range(len(NAMES))),
+        "label": mean(label_critic_real(logits[at][:n], labels[:, at]) for at in every),
         "fake": mean(logistic_g(-of_label(logits[at][fake], target[:, at])) for at in chain),
         "patch": mean(logistic_d(patches[at][:n], patches[at][fake]) for at in chain),
         "r1": x.new_zeros(()),
     }
     if batch["penalise"]:
-        terms["r1"] = r1(lambda real: realness(parts, real, labels[: s.batch], chain), x[: s.batch])
+        own = labels[: s.batch]
+        terms["r1"] = r1(lambda real: realness(parts, real, own, chain), x[: s.batch])
     return terms
 
 
 def realness(parts: Parts, pictures: Tensor, labels: Tensor, chain: list[int]) -> Tensor:
     """Both critics' scores of pictures under their own labels, (B,)."""
-    heads = parts["D"](pictures)
-    patches, logits = heads[: len(NAMES)], heads[len(NAMES) :]
+    patches, logits = heads(parts, pictures)
     return mean(patches[at].mean((1, 2, 3)) + of_label(logits[at], labels[:, at]) for at in chain)
 
 
@@ -182,23 +212,16 @@ def phases(s: Settings) -> list[Phase]:
 
 
 def samples(s: Settings, parts: Parts) -> Image.Image:
-    """Eight people never trained on: each edit to the next label, all of them, and the masks."""
-    x, labels = pictures_of(Portraits(8, s.size, seed=50), range(8))
-    rows = [[to_image(picture)] for picture in x]
-    with torch.no_grad():
-        f = together = parts["E"](x)
-        shown = []
-        for at, (name, values) in enumerate(ATTRIBUTES.items()):
-            code = F.one_hot((labels[:, at] + 1) % len(values), len(values)).float()
-            alone, mask = parts[f"T_{name}"](f, code)
-            together, _ = parts[f"T_{name}"](together, code)
-            shown.append((parts["R"](alone), mask))
-        everything = parts["R"](together)
-    for i, row in enumerate(rows):
-        row += [to_image(edit[i].clamp(-1, 1)) for edit, _ in shown]
-        row += [to_image(everything[i].clamp(-1, 1))]
-        row += [mask_image(mask[i]).resize((s.size, s.size)) for _, mask in shown]
-    return sheet(rows, ["input", *NAMES, "all", *(f"{name}" for name in NAMES)], scale=2)
+    """Edits of eight pictures; drawn ones are never trained on."""
+    return edits(parts, source(s) if s.data else Portraits(8, s.size, seed=50))
+
+
+def card(s: Settings) -> Card:
+    """What the zoo is."""
+    drawn = f"{s.pictures} drawn portraits, seed {s.data_seed} (Apache-2.0)"
+    edit = ["E", *(f"T_{name}" for name in source(s).attributes), "R"]
+    graphs = {"edit": edit, "reconstruct": ["E", "R"]}
+    return Card(s.licence, {"data": s.data or drawn}, graphs=graphs)
 
 
 recipe = Recipe(
@@ -221,12 +244,7 @@ recipe = Recipe(
     parts=parts,
     batches=batches,
     phases=phases,
-    graphs={
-        "edit": ["E", *(f"T_{name}" for name in NAMES), "R"],
-        "reconstruct": ["E", "R"],
-    },
-    licence="Apache-2.0",
-    data="modgan.data.portraits (drawn, Apache-2.0)",
+    card=card,
     sheet=samples,
     variants={"paper": modulargan_paper.recipe},
 )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
+from modgan.card import Card
 from modgan.component import Component
 from modgan.components import AttributeCoder
 from modgan.data.images import batch, cached
@@ -72,6 +73,12 @@ def phases(s: Settings) -> list[Phase]:
     return [Phase("Q", ("Q",), loss, weights, s.lr, betas=(0.9, 0.99))]
 
 
+def card(s: Settings) -> Card:
+    """What the zoo is."""
+    data = {"data": f"{s.pictures} drawn portraits, seed {s.data_seed} (Apache-2.0)"}
+    return Card("Apache-2.0", data, graphs={"read": ["Q"]})
+
+
 recipe = Recipe(
     name="portraits_judge",
     settings=Settings(),
@@ -79,9 +86,7 @@ recipe = Recipe(
     parts=parts,
     batches=batches,
     phases=phases,
-    graphs={"read": ["Q"]},
-    licence="Apache-2.0",
-    data="modgan.data.portraits (drawn, Apache-2.0)",
+    card=card,
 )
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 import modgan
 from modgan.cli import main
@@ -109,3 +110,17 @@ def test_the_paper_size_takes_a_step(tmp_path: Path) -> None:
     assert (
         modgan.load(tmp_path / "modulargan_paper.safetensors")["R"].outputs["image"].height == 128
     )
+
+
+def test_own_pictures_decide_the_transformers(tmp_path: Path) -> None:
+    rows = ["file,hat,colour"]
+    for index in range(8):
+        Image.new("RGB", (40, 30), (30 * index, 90, 200)).save(tmp_path / f"{index}.png")
+        rows.append(f"{index}.png,{'no' if index % 2 else 'yes'},{'red' if index < 4 else 'blue'}")
+    (tmp_path / "attributes.csv").write_text("\n".join(rows))
+    flags = ["--smoke", "--data", str(tmp_path), "--licence", "MIT", "--out", str(tmp_path / "run")]
+    assert main(["train", str(FOLDER / "modulargan_portraits.py"), *flags]) == 0
+    zoo = modgan.load(tmp_path / "run/modulargan_portraits.safetensors")
+    assert list(zoo) == ["E", "T_hat", "T_colour", "R"]
+    assert zoo["T_colour"].inputs["colour"].labels == ("blue", "red")
+    assert (zoo.card.licence, zoo.card.provenance["data"]) == ("MIT", str(tmp_path))

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 import modgan
+from modgan.card import Card
 from modgan.component import Component
 from modgan.components import PatchEncoder, PatchReconstructor
 from modgan.losses import l1
@@ -68,9 +69,7 @@ RECIPE = Recipe(
     parts=parts,
     batches=batches,
     phases=phases,
-    graphs={"reconstruct": ["E", "R"]},
-    licence="Apache-2.0",
-    data="noise",
+    card=lambda s: Card("Apache-2.0", {"data": "noise"}, graphs={"reconstruct": ["E", "R"]}),
     smoke={"steps": 2},
 )
 OFTEN = Bookkeeping(log_every=1, save_every=2)
@@ -206,7 +205,7 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(tmp_path: Path) -> None:
 
 
 def test_graphs_are_composed_before_training(tmp_path: Path) -> None:
-    broken = replace(RECIPE, graphs={"edit": ["E", "T_hair", "R"]})
+    broken = replace(RECIPE, card=lambda s: Card("MIT", graphs={"edit": ["E", "T_hair", "R"]}))
     with pytest.raises(modgan.UnknownName, match="no part named 'T_hair'"):
         run(broken, Settings(), tmp_path / "run")
     assert not (tmp_path / "run").exists()

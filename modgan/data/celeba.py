@@ -101,9 +101,17 @@ class _Attribute:
         return f"{self.name}: {'several' if several else 'none'}"
 
 
+def has_list(root: Path, stem: str) -> bool:
+    """Whether one of the places for a list of CelebA holds it."""
+    return any(path.is_file() for path in _places(root, stem))
+
+
+def _places(root: Path, stem: str) -> list[Path]:
+    return [root / folder / (stem + suffix) for suffix in (".txt", ".csv") for folder in LISTS]
+
+
 def _find_list(root: Path, stem: str) -> Path:
-    places = [root / folder / (stem + suffix) for suffix in (".txt", ".csv") for folder in LISTS]
-    for path in places:
+    for path in _places(root, stem):
         if path.is_file():
             return path
     hint = "; or take split='all'" if "partition" in stem else ""

@@ -46,6 +46,12 @@ class ImageFolder(LabelledFiles):
         super().__init__(path, rows, attributes, size)
 
 
+def has_split(table: Path) -> bool:
+    """Whether a table has a column that splits it."""
+    header, _ = _read(table)
+    return SPLIT in header
+
+
 class _Line(NamedTuple):
     number: int  # from 1
     cells: list[str]

@@ -17,13 +17,14 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
+from modgan.card import Card
 from modgan.component import Component
 from modgan.files import replacing
 from modgan.graph import Graph
 from modgan.train.ema import averaged, parts_of
 from modgan.train.loop import Batch, Phase, Progress, Trainer, TrainingError
 from modgan.train.plot import plot
-from modgan.zoo import Card, Zoo, sealed
+from modgan.zoo import Zoo, sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,7 @@ class Recipe:
     parts: Callable[[Any], dict[str, Component]]
     batches: Callable[[Any, int], Iterator[Batch]]  # (settings, first step) -> endless
     phases: Callable[[Any], list[Phase]]
-    graphs: Mapping[str, list[str]]
-    licence: str
-    data: str  # what it was trained on and its licence, for the card
+    card: Callable[[Any], Card]  # licence of the weights, {"data": what they learned from}, graphs
     sheet: Callable[[Any, Mapping[str, Component]], Image.Image] | None = None
     smoke: Mapping[str, Any] = field(default_factory=dict)
     variants: Mapping[str, Recipe] = field(default_factory=dict)
@@ -69,9 +68,8 @@ def run(
     """Train `recipe` into the folder `out`; return the zoo of the averaged parts there."""
     torch.manual_seed(settings.seed)
     parts = {name: _placed(part, device) for name, part in recipe.parts(settings).items()}
-    for steps in recipe.graphs.values():
-        Graph(steps, parts)  # what the recipe promises must compose before anything is trained
-    used = {step.split(":")[0].strip() for steps in recipe.graphs.values() for step in steps}
+    graphs = [Graph(steps, parts) for steps in recipe.card(settings).graphs.values()]
+    used = {step.part for graph in graphs for step in graph.steps}
     trainer = Trainer(parts, recipe.phases(settings), lambda step: rate(settings, step))
     exported = {name: part for name, part in parts.items() if name in used}
     live, ema = torch.nn.ModuleDict(exported), averaged(exported, settings.ema)
@@ -200,15 +198,14 @@ def _export(
     recipe: Recipe, settings: Any, out: Path, step: int, parts: Mapping[str, Component]
 ) -> Path:
     """Seal the averaged parts and write the zoo with its card."""
+    card = recipe.card(settings)
     provenance = {
         "recipe": f"recipes/{recipe.name}.py",
         "settings": asdict(settings),
         "step": step,
-        "data": recipe.data,
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }
-    graphs = {name: list(steps) for name, steps in recipe.graphs.items()}
-    zoo = Zoo(sealed(parts), Card(recipe.licence, provenance, graphs=graphs))
+    zoo = Zoo(sealed(parts), replace(card, provenance=card.provenance | provenance))
     path = out / f"{recipe.name}.safetensors"
     zoo.save(path)
     return path
