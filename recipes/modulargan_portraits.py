@@ -69,7 +69,7 @@ class Settings:
     r1_every: int = 8  # steps between such penalties
     warm_from: int = 400  # step from which w_keep and w_mask grow from 0
     warm_to: int = 1_200  # step at which they are whole
-    steps: int = 14_000
+    steps: int = 12_000
     decay: float = 0.3  # share of the steps, the last, in which the rates fall to 0
     ema: float = 0.998
     workers: int = 2  # processes that draw
