@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,21 @@ def zoo_path(zoo: Zoo, tmp_path: Path) -> Path:
     path = tmp_path / "tiny.safetensors"
     zoo.save(path)
     return path
+
+
+@pytest.fixture
+def make() -> Callable[[int], dict[str, Component]]:
+    """Parts of another training: other weights, the same ports."""
+
+    def trained(seed: int) -> dict[str, Component]:
+        torch.manual_seed(seed)
+        encoder = PatchEncoder(image(16), 48, space="faces@training")
+        feature = encoder.outputs["feature"]
+        parts: dict[str, Component] = {
+            "E": encoder,
+            "T_hair": ResidualTransformer(feature, "hair", ("black", "red"), 1, 8),
+            "R": PatchReconstructor(feature, image(16)),
+        }
+        return {name: part.eval() for name, part in parts.items()}
+
+    return trained

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,60 +12,16 @@ from typing import Any
 import pytest
 import torch
 from safetensors import safe_open
-from torch import Tensor
-from zoo_files import forge, header_of
+from zoo_files import Make, Parts, assert_same, edit, forge, header_of
 
 import modgan.zoo as module
 from modgan.component import Component, UnknownName
 from modgan.components import (
     MultiHeadDiscriminator,
-    PatchEncoder,
-    PatchReconstructor,
     ResidualTransformer,
 )
 from modgan.spec import FeatureSpec, InterfaceError, image
 from modgan.zoo import Card, Zoo, ZooError, compose, inspect, load, sealed
-
-Parts = dict[str, Component]
-Make = Callable[[int], Parts]
-READABLE = (ZooError, UnknownName, InterfaceError)
-
-
-@pytest.fixture
-def make() -> Make:
-    """Parts of another training: other weights, the same ports."""
-
-    def trained(seed: int) -> Parts:
-        torch.manual_seed(seed)
-        encoder = PatchEncoder(image(16), 48, space="faces@training")
-        feature = encoder.outputs["feature"]
-        parts: Parts = {
-            "E": encoder,
-            "T_hair": ResidualTransformer(feature, "hair", ("black", "red"), 1, 8),
-            "R": PatchReconstructor(feature, image(16)),
-        }
-        return {name: part.eval() for name, part in parts.items()}
-
-    return trained
-
-
-def edit(parts: Mapping[str, Component], *steps: str) -> dict[str, Tensor]:
-    """The outputs of a wiring for pictures and codes that are always the same."""
-    graph = compose(list(steps or ("E", "T_hair", "R")), parts)
-    noise = torch.Generator().manual_seed(1)
-    given = {
-        name: torch.eye(spec.channels)[[1, 0]]
-        if spec.labels
-        else torch.randn(2, *spec.shape, generator=noise).tanh()
-        for name, spec in graph.inputs.items()
-    }
-    out: dict[str, Tensor] = graph(**given)
-    return out
-
-
-def assert_same(a: dict[str, Tensor], b: dict[str, Tensor]) -> None:
-    assert a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
-
 
 # Writing and reading back
 

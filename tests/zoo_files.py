@@ -1,4 +1,4 @@
-"""Reading and forging zoo files, for the tests of `modgan.zoo`."""
+"""Wirings, reading and forging zoo files, for the tests of `modgan.zoo`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,28 @@ from typing import Any
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+
+Parts = dict[str, Component]
+Make = Callable[[int], Parts]
+READABLE = (ZooError, UnknownName, InterfaceError)
+
+
+def edit(parts: Mapping[str, Component], *steps: str) -> dict[str, Tensor]:
+    """The outputs of a wiring for pictures and codes that are always the same."""
+    graph = compose(list(steps or ("E", "T_hair", "R")), parts)
+    noise = torch.Generator().manual_seed(1)
+    given = {
+        name: torch.eye(spec.channels)[[1, 0]]
+        if spec.labels
+        else torch.randn(2, *spec.shape, generator=noise).tanh()
+        for name, spec in graph.inputs.items()
+    }
+    out: dict[str, Tensor] = graph(**given)
+    return out
+
+
+def assert_same(a: dict[str, Tensor], b: dict[str, Tensor]) -> None:
+    assert a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
 def header_of(path: Path) -> dict[str, Any]:
