@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+
+from modgan.component import Component, UnknownName
+from modgan.spec import InterfaceError
+from modgan.zoo import ZooError, compose
 
 Parts = dict[str, Component]
 Make = Callable[[int], Parts]
