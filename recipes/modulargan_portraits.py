@@ -112,7 +112,7 @@ def batches(s: Settings, first: int) -> Iterator[Batch]:
         rng = torch.Generator().manual_seed(1_000_003 * s.seed + step)
         chosen = torch.randint(len(data), (s.batch + s.reals,), generator=rng)
         pictures, labels = pictures_of(data, chosen)
-        # every fourth step two T's act in a row; more are not needed, the feature cycle does it
+        # one T acts alone, as in the paper; in every fourth step two act in a row
         chain = torch.randperm(len(names), generator=rng)[: 2 if step % 4 == 3 else 1].tolist()
         own = labels[: s.batch]
         other = (own + 1 + (torch.rand(own.shape, generator=rng) * (counts - 1)).long()) % counts

@@ -27,7 +27,7 @@ from modgan.train.run import Bookkeeping, rate
 @dataclass(frozen=True)
 class Settings:
     steps: int = 6
-    lr: float = 1e-2
+    lr: float = 1e-2  # of both parts
     decay: float = 0.5
     ema: float = 0.9
     seed: int = 3
@@ -218,6 +218,12 @@ def test_flags_come_from_the_settings(tmp_path: Path, capsys: pytest.CaptureFixt
     with pytest.raises(SystemExit):
         main(RECIPE, ["--sede", "5"])
     assert "unrecognized arguments: --sede" in capsys.readouterr().err
+
+
+def test_help_explains_flags_by_the_comments(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(RECIPE, ["--help"])
+    assert "--lr LR" in (shown := capsys.readouterr().out) and "of both parts (0.01)" in shown
 
 
 def test_variants_are_recipes_of_their_own(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import platform
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -48,12 +50,12 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Bookkeeping:
-    """How often a run writes what, in steps, and how long it may take, in minutes."""
+    """How often a run writes what, and how long it may take."""
 
-    log_every: int = 50
-    sheet_every: int = 1000
-    save_every: int = 500
-    minutes: float = float("inf")
+    log_every: int = 50  # steps between rows of log.jsonl
+    sheet_every: int = 1000  # steps between sheets of samples
+    save_every: int = 500  # steps between states to resume from
+    minutes: float = float("inf")  # stop, resumable, after so long
 
 
 def run(
@@ -246,9 +248,11 @@ def main(recipe: Recipe, argv: Sequence[str] | None = None) -> None:
 
 
 def _flags(parser: argparse.ArgumentParser, record: Any) -> list[str]:
-    """Add one flag per field of a dataclass; return the names."""
+    """Add one flag per field of a dataclass, explained by its comment; return the names."""
+    meanings = dict(re.findall(r"^    (\w+): .*?  # (.*)$", inspect.getsource(type(record)), re.M))
     for item in fields(record):
         default = getattr(record, item.name)
         flag = "--" + item.name.replace("_", "-")
-        parser.add_argument(flag, dest=item.name, type=type(default), help=f"{default}")
+        meaning = f"{meanings.get(item.name, '')} ({default})".strip().replace("%", "%%")
+        parser.add_argument(flag, dest=item.name, type=type(default), help=meaning)
     return [item.name for item in fields(record)]
