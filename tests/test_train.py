@@ -135,6 +135,19 @@ def test_a_loss_that_is_not_finite_stops_before_the_step() -> None:
     assert torch.equal(before, both["E"].stem[1].weight)
 
 
+def test_a_gradient_that_is_not_finite_stops_before_the_step() -> None:
+    def steep(parts: Mapping[str, Component], batch: Batch) -> dict[str, Tensor]:
+        weight = parts["E"].stem[1].bias  # starts at 0, where the root has no slope
+        return {"image": weight.abs().sqrt().sum() + r_loss(parts, batch)["image"]}
+
+    both = made()
+    before = both["E"].stem[1].weight.clone()
+    phase = Phase("E", ("E", "R"), steep, {"image": 1.0}, 1e-3)
+    with pytest.raises(TrainingError, match="phase E, step 1: the gradient is not finite"):
+        next(Trainer(both, [phase]).steps(batches(Settings(), 0)))
+    assert torch.equal(before, both["E"].stem[1].weight)
+
+
 def test_rates_fall_to_zero_over_the_last_share() -> None:
     settings = Settings(steps=10, decay=0.5)
     assert [rate(settings, step) for step in (1, 5, 6)] == [1.0, 1.0, 1.0]

@@ -85,12 +85,15 @@ class Trainer:
         for group in optimizer.param_groups:
             group["lr"] = phase.lr * self.rate(self.step)
         optimizer.zero_grad()
-        if not torch.isfinite(total):
-            raise TrainingError(
-                f"phase {phase.name}, step {self.step}: the loss is not finite: {values}\n"
-                "  lower its learning rate or the weight of the term that grew"
-            )
         total.backward()  # type: ignore[no-untyped-call]
+        gradients = [p.grad for group in optimizer.param_groups for p in group["params"]]
+        norm = torch.nn.utils.get_total_norm([g for g in gradients if g is not None])
+        for what, value in (("loss", total), ("gradient", norm)):
+            if not torch.isfinite(value):
+                raise TrainingError(
+                    f"phase {phase.name}, step {self.step}: the {what} is not finite: {values}\n"
+                    "  lower its learning rate or the weight of the term that grew"
+                )
         optimizer.step()
         return values
 
