@@ -240,6 +240,7 @@ from dataclasses import dataclass
 
 import torch
 
+from modgan.card import Card
 from modgan.components import PatchEncoder, PatchReconstructor
 from modgan.losses import l1
 from modgan.spec import image
@@ -272,9 +273,11 @@ def phases(s):
     return [Phase("copy", ("E", "R"), loss, {"copy": 1.0}, lr=1e-3)]
 
 
-recipe = Recipe(
-    "tiny", Settings(), parts, batches, phases, {"copy": ["E", "R"]}, "CC0-1.0", "ones"
-)
+def card(s):
+    return Card("CC0-1.0", {"data": "ones"}, graphs={"copy": ["E", "R"]})
+
+
+recipe = Recipe("tiny", Settings(), parts, batches, phases, card)
 '''
 
 
