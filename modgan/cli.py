@@ -19,8 +19,8 @@ from modgan.data.images import DataError, fit, open_image, sheet
 from modgan.files import replacing
 from modgan.graph import Graph
 from modgan.spec import InterfaceError
-from modgan.train.run import Recipe
-from modgan.train.run import main as train_main
+from modgan.train import Recipe
+from modgan.train import main as train_main
 from modgan.zoo import DEFAULT, Zoo, ZooError, compose, inspect, load, released
 
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}

@@ -1,4 +1,7 @@
-"""Losses: plain functions from tensors to a scalar. Axes: B batch, n labels, h w patches."""
+"""Losses: plain functions from tensors to a scalar, in float32 whatever the parts compute in.
+
+Axes: B batch, n labels, h w patches.
+"""
 
 from __future__ import annotations
 
@@ -12,42 +15,42 @@ from torch import Tensor
 
 def wgan_d(real: Tensor, fake: Tensor) -> Tensor:
     """mean D(fake) − mean D(real), the critic's side (Arjovsky et al. 2017)."""
-    return fake.mean() - real.mean()
+    return fake.float().mean() - real.float().mean()
 
 
 def wgan_g(fake: Tensor) -> Tensor:
     """−mean D(fake), the generator's side."""
-    return -fake.mean()
+    return -fake.float().mean()
 
 
 def lsgan_d(real: Tensor, fake: Tensor) -> Tensor:
     """mean (D(real) − 1)² + mean D(fake)² (Mao et al. 2017)."""
-    return (real - 1).square().mean() + fake.square().mean()
+    return (real.float() - 1).square().mean() + fake.float().square().mean()
 
 
 def lsgan_g(fake: Tensor) -> Tensor:
     """mean (D(fake) − 1)², the generator's side."""
-    return (fake - 1).square().mean()
+    return (fake.float() - 1).square().mean()
 
 
 def logistic_d(real: Tensor, fake: Tensor) -> Tensor:
     """mean softplus(−D(real)) + mean softplus(D(fake)) (Goodfellow et al. 2014)."""
-    return F.softplus(-real).mean() + F.softplus(fake).mean()
+    return F.softplus(-real.float()).mean() + F.softplus(fake.float()).mean()
 
 
 def logistic_g(fake: Tensor) -> Tensor:
     """mean softplus(−D(fake)), the non-saturating generator's side."""
-    return F.softplus(-fake).mean()
+    return F.softplus(-fake.float()).mean()
 
 
 def hinge_d(real: Tensor, fake: Tensor) -> Tensor:
     """mean max(0, 1 − D(real)) + mean max(0, 1 + D(fake)) (Lim & Ye 2017)."""
-    return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+    return F.relu(1 - real.float()).mean() + F.relu(1 + fake.float()).mean()
 
 
 def hinge_g(fake: Tensor) -> Tensor:
     """−mean D(fake), the generator's side."""
-    return -fake.mean()
+    return -fake.float().mean()
 
 
 def label_critic_real(logits: Tensor, label: Tensor) -> Tensor:
@@ -56,7 +59,7 @@ def label_critic_real(logits: Tensor, label: Tensor) -> Tensor:
     A real picture counts as real under its own label and as fake under every other (the
     wrong-label pairs of Reed et al. 2016), so that the critic of a label learns what it means.
     """
-    own = F.one_hot(label, logits.shape[1]).bool()
+    own, logits = F.one_hot(label, logits.shape[1]).bool(), logits.float()
     return F.softplus(-logits[own]).mean() + F.softplus(logits[~own]).mean() / 2
 
 
@@ -67,12 +70,12 @@ def of_label(logits: Tensor, label: Tensor) -> Tensor:
 
 def l1(a: Tensor, b: Tensor) -> Tensor:
     """mean |a − b| over all elements."""
-    return (a - b).abs().mean()
+    return (a.float() - b.float()).abs().mean()
 
 
 def classification(logits: Tensor, label: Tensor) -> Tensor:
     """Cross-entropy of logits (B, n) against label indices (B,), mean over the batch."""
-    return F.cross_entropy(logits, label)
+    return F.cross_entropy(logits.float(), label)
 
 
 def gradient_penalty(
@@ -83,15 +86,21 @@ def gradient_penalty(
     `alpha` is (B, 1, 1, 1) in 0..1; the sum runs over all patches of a sample
     (Gulrajani et al. 2017, with StarGAN's sum over patch scores).
     """
-    between = (alpha * real + (1 - alpha) * fake).detach().requires_grad_(True)
-    (grad,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+    grad = slope(critic, alpha * real + (1 - alpha) * fake)
     norms: Tensor = rearrange(grad, "b ... -> b (...)").norm(dim=1)
     return (norms - 1).square().mean()
 
 
 def r1(critic: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
     """Half the mean over the batch of ‖∇ Σ critic(real)‖₂² (Mescheder et al. 2018)."""
-    real = real.detach().requires_grad_(True)
-    (grad,) = torch.autograd.grad(critic(real).sum(), real, create_graph=True)
-    norms: Tensor = reduce(grad.square(), "b ... -> b", "sum")
+    norms: Tensor = reduce(slope(critic, real).square(), "b ... -> b", "sum")
     return norms.mean() / 2
+
+
+def slope(critic: Callable[[Tensor], Tensor], pictures: Tensor) -> Tensor:
+    """∇ Σ critic(pictures) with its graph; always in float32, as its square leaves 16 bits."""
+    pictures = pictures.detach().float().requires_grad_(True)
+    with torch.autocast(pictures.device.type, enabled=False):
+        scores = critic(pictures).sum()
+        (grad,) = torch.autograd.grad(scores, pictures, create_graph=True)
+    return grad

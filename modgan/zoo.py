@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from modgan.card import Card as Card
 from modgan.component import (
@@ -111,7 +111,7 @@ class Zoo(Mapping[str, Component]):
         text = json.dumps(header, ensure_ascii=False)  # unsorted: attributes have an order
         with replacing(path) as temporary:
             # one metadata key: with several, safetensors writes differing bytes from save to save
-            save_file(tensors, temporary, metadata={"modgan": text})
+            temporary.write_bytes(save(tensors, metadata={"modgan": text}))
 
     def __repr__(self) -> str:
         rows = [f"{name}: {part.component} ({part.extra_repr()})" for name, part in self.items()]

@@ -9,8 +9,9 @@ the data are drawn portraits (hair, smile, glasses, beard) in the place of Celeb
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -24,11 +25,13 @@ from modgan.components import (
     MaskedTransformer,
     MultiHeadDiscriminator,
 )
-from modgan.data.images import batch, cached
+from modgan.data.images import Cached, cached
+from modgan.data.images import batch as pictures_of
+from modgan.data.order import draw, seed_of
 from modgan.data.portraits import ATTRIBUTES, Portraits
 from modgan.losses import classification, gradient_penalty, l1, wgan_d, wgan_g
 from modgan.spec import image
-from modgan.train import Batch, Phase, Recipe, main
+from modgan.train import Batch, Phase, Recipe, Share, main
 
 Parts = Mapping[str, Component]
 Terms = dict[str, Tensor]
@@ -74,33 +77,37 @@ def parts(s: Settings) -> dict[str, Component]:
     }
 
 
-def batches(s: Settings, first: int) -> Iterator[Batch]:
-    """Batch i is a function of (settings, i)."""
-    data = cached(Portraits(s.pictures, s.size, s.data_seed), s.workers, progress=True)
-    for step in range(first, s.steps):
-        rng = torch.Generator().manual_seed(1_000_003 * s.seed + step)
-        pictures, labels = batch(data, torch.randint(len(data), (s.batch,), generator=rng))
-        shuffled = labels[torch.randperm(s.batch, generator=rng)]
-        alpha = torch.rand(s.batch, 1, 1, 1, generator=rng)
-        names = tuple(ATTRIBUTES)
-        yield {
-            "image": pictures,
-            "alpha": alpha,
-            "label": dict(zip(names, labels.T, strict=True)),
-            "target": dict(zip(names, shuffled.T, strict=True)),
-        }
+@cache
+def held(s: Settings) -> Cached:
+    """The portraits, drawn once."""
+    return cached(Portraits(s.pictures, s.size, s.data_seed), s.workers, progress=True)
+
+
+def batch(s: Settings, at: Share) -> Batch:
+    """Pictures, their labels, and the labels they should get, shuffled within the batch."""
+    data, rng = held(s), at.own(s.seed)
+    chosen = draw(data, at.position(s.batch), s.batch, seed_of(s.seed, at.order))
+    pictures, labels = pictures_of(data, chosen)
+    shuffled = labels[torch.randperm(s.batch, generator=rng)]
+    return {
+        "image": pictures,
+        "label": dict(zip(ATTRIBUTES, labels.T, strict=True)),
+        "target": dict(zip(ATTRIBUTES, shuffled.T, strict=True)),
+    }
 
 
 def translated(parts: Parts, batch: Batch, name: str, feature: Tensor) -> tuple[Tensor, Tensor]:
     """T_i(f, a_i) and R of it."""
-    code = F.one_hot(batch["target"][name], len(ATTRIBUTES[name])).float()
+    code = F.one_hot(batch["target"][name], len(ATTRIBUTES[name])).to(feature)
     changed, _ = parts[f"T_{name}"](feature, code)
     return changed, parts["R"](changed)
 
 
 def d_loss(parts: Parts, batch: Batch) -> Terms:
     """Every D_i: critic and gradient penalty on its own edits, classification on real pictures."""
-    terms = {"adv": torch.zeros(()), "gp": torch.zeros(()), "cls": torch.zeros(())}
+    zero = batch["image"].new_zeros(())
+    terms = {"adv": zero, "gp": zero, "cls": zero}
+    alpha = torch.rand(len(batch["image"]), 1, 1, 1).to(batch["image"])
     with torch.no_grad():
         feature = parts["E"](batch["image"])
         fakes = {name: translated(parts, batch, name, feature)[1] for name in ATTRIBUTES}
@@ -109,7 +116,7 @@ def d_loss(parts: Parts, batch: Batch) -> Terms:
         real, logits = D(batch["image"])
         terms["adv"] = terms["adv"] + wgan_d(real, D(fake)[0])
         terms["cls"] = terms["cls"] + classification(logits, batch["label"][name])
-        penalty = gradient_penalty(lambda x, D=D: D(x)[0], batch["image"], fake, batch["alpha"])
+        penalty = gradient_penalty(lambda x, D=D: D(x)[0], batch["image"], fake, alpha)
         terms["gp"] = terms["gp"] + penalty
     return terms
 
@@ -117,7 +124,8 @@ def d_loss(parts: Parts, batch: Batch) -> Terms:
 def g_loss(parts: Parts, batch: Batch) -> Terms:
     """E, every T and R: fool each D_i, be read as the target, and close both cycles."""
     feature = parts["E"](batch["image"])
-    terms = {"adv": torch.zeros(()), "cls": torch.zeros(()), "feature": torch.zeros(())}
+    zero = batch["image"].new_zeros(())
+    terms = {"adv": zero, "cls": zero, "feature": zero}
     for name in ATTRIBUTES:
         changed, fake = translated(parts, batch, name, feature)
         real, logits = parts[f"D_{name}"](fake)
@@ -160,7 +168,7 @@ recipe = Recipe(
         "workers": 0,
     },
     parts=parts,
-    batches=batches,
+    batch=batch,
     phases=phases,
     card=card,
 )

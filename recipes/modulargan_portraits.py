@@ -11,11 +11,14 @@ from the paper, and why, is in docs/training-log.md; `--variant paper` is modula
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import modulargan_paper
+import portraits_judge
 import torch
 import torch.nn.functional as F
 from PIL import Image
@@ -32,11 +35,14 @@ from modgan.components import (
 from modgan.data.images import AttributeImages, Cached, cached
 from modgan.data.images import batch as pictures_of
 from modgan.data.open import open_folder
+from modgan.data.order import draw, seed_of
 from modgan.data.portraits import Portraits
 from modgan.losses import l1, label_critic_real, logistic_d, logistic_g, of_label, r1
+from modgan.metrics.judged import Judged, as_rows, progress, table
 from modgan.spec import image
-from modgan.train import Batch, Phase, Recipe, main
+from modgan.train import Batch, Phase, Recipe, Score, Share, main, run
 from modgan.train.samples import edits
+from modgan.zoo import load
 
 Parts = Mapping[str, Component]
 Terms = dict[str, Tensor]
@@ -56,7 +62,7 @@ class Settings:
     pictures: int = 24_000  # drawn portraits
     data_seed: int = 1  # of the portraits; judges learn from 7, tests run on 99
     batch: int = 16  # pictures a step that pass through T's
-    keep: int = 4  # those of them whose target is the label that is there
+    same: int = 4  # those of them whose target is the label that is there
     reals: int = 16  # further real pictures a step for D
     noise: float = 0.1  # largest standard deviation of the noise before D, in -1..1
     lr: float = 7e-4  # of E, T, R
@@ -64,15 +70,17 @@ class Settings:
     w_image: float = 20.0  # image cycle
     w_feature: float = 1.0  # feature cycle
     w_keep: float = 5.0  # nothing changes where the target is the label that is there
-    w_mask: float = 0.3  # mean of the masks
+    w_mask: float = 0.3  # mean of the masks; both act as far as edits convince D
     w_r1: float = 0.4  # penalty on D's gradient at real pictures
     r1_every: int = 8  # steps between such penalties
-    warm_from: int = 400  # step from which w_keep and w_mask grow from 0
-    warm_to: int = 1_200  # step at which they are whole
-    steps: int = 12_000
+    teach: int = 500  # steps in which D alone learns what the labels look like
+    steps: int = 9_000
     decay: float = 0.3  # share of the steps, the last, in which the rates fall to 0
     ema: float = 0.998
-    workers: int = 2  # processes that draw
+    judge_steps: int = 800  # of the classifier that judges the edits
+    followed: int = 100  # pictures that figures are taken on while training
+    tested: int = 300  # and at the end
+    workers: int = 2  # processes that draw or decode
     seed: int = 0
 
 
@@ -82,6 +90,13 @@ def source(s: Settings) -> AttributeImages:
     if s.data:
         return open_folder(s.data, s.size, "train")
     return Portraits(s.pictures, s.size, s.data_seed)
+
+
+def others(s: Settings, split: str, count: int) -> AttributeImages:
+    """Pictures that are not trained on, of the split "val" or "test"."""
+    if s.data:
+        return open_folder(s.data, s.size, split)
+    return Portraits(count, s.size, {"val": 50, "test": 99}[split])
 
 
 @cache
@@ -103,32 +118,29 @@ def parts(s: Settings) -> dict[str, Component]:
     return {"E": E, **transformers, "R": PatchReconstructor(feature, picture), "D": D}
 
 
-def batches(s: Settings, first: int) -> Iterator[Batch]:
+def batch(s: Settings, at: Share) -> Batch:
     """Pictures, their labels, which T's act in which order, and the labels they should give."""
-    data = held(s)
-    names = list(data.attributes)
-    counts = torch.tensor([len(labels) for labels in data.attributes.values()])
-    for step in range(first, s.steps):
-        rng = torch.Generator().manual_seed(1_000_003 * s.seed + step)
-        chosen = torch.randint(len(data), (s.batch + s.reals,), generator=rng)
-        pictures, labels = pictures_of(data, chosen)
-        # one T acts alone, as in the paper; in every fourth step two act in a row
-        chain = torch.randperm(len(names), generator=rng)[: 2 if step % 4 == 3 else 1].tolist()
-        own = labels[: s.batch]
-        other = (own + 1 + (torch.rand(own.shape, generator=rng) * (counts - 1)).long()) % counts
-        acts = torch.zeros(own.shape, dtype=torch.bool)
-        acts[s.keep :, chain] = True
-        yield {
-            "image": pictures.contiguous(memory_format=torch.channels_last),
-            "labels": labels,
-            "target": torch.where(acts, other, own),
-            "names": names,
-            "chain": chain,
-            "warm": min(1.0, max(0.0, (step - s.warm_from) / (s.warm_to - s.warm_from))),
-            "penalise": step % s.r1_every == 0,
-            "rng": rng,
-            "settings": s,
-        }
+    data, joint, own = held(s), at.joint(s.seed), at.own(s.seed)
+    chosen = draw(
+        data, at.position(s.batch + s.reals), s.batch + s.reals, seed_of(s.seed, at.order)
+    )
+    pictures, labels = pictures_of(data, chosen)
+    counts = torch.tensor([len(values) for values in data.attributes.values()])
+    # one T acts alone, as in the paper; in every fourth step two act in a row
+    chain = torch.randperm(len(counts), generator=joint)[: 2 if at.step % 4 == 3 else 1].tolist()
+    there = labels[: s.batch]
+    other = (there + 1 + (torch.rand(there.shape, generator=own) * (counts - 1)).long()) % counts
+    acts = torch.zeros(there.shape, dtype=torch.bool)
+    acts[s.same :, chain] = True
+    return {
+        "image": pictures.contiguous(memory_format=torch.channels_last),
+        "labels": labels,
+        "target": torch.where(acts, other, there),
+        "names": list(data.attributes),
+        "chain": chain,
+        "penalise": at.step % s.r1_every == 0,
+        "settings": s,
+    }
 
 
 def heads(parts: Parts, pictures: Tensor) -> tuple[list[Tensor], list[Tensor]]:
@@ -137,11 +149,25 @@ def heads(parts: Parts, pictures: Tensor) -> tuple[list[Tensor], list[Tensor]]:
     return list(out[: len(out) // 2]), list(out[len(out) // 2 :])
 
 
-def noisy(pictures: Tensor, batch: Batch) -> Tensor:
+def noisy(pictures: Tensor, most: float) -> Tensor:
     """Pictures with noise, of another strength for each: D is not to look at single pixels."""
-    rng = batch["rng"]
-    strength = batch["settings"].noise * torch.rand(len(pictures), 1, 1, 1, generator=rng)
-    return pictures + (strength * torch.randn(pictures.shape, generator=rng)).to(pictures)
+    strength = most * torch.rand(len(pictures), 1, 1, 1, device=pictures.device)
+    return pictures + strength * torch.randn(pictures.shape, device=pictures.device)
+
+
+def teach(parts: Parts, batch: Batch) -> Terms:
+    """D learns the labels from real pictures before there is an edit.
+
+    A D that does not know them yet can only tell edits by their flaws; then every T soon shuts
+    its mask, which is the shortest way to make no flaws, and stays shut.
+    """
+    _, logits = heads(parts, noisy(batch["image"], batch["settings"].noise))
+    return {"label": real_labels(logits, batch["labels"])}
+
+
+def real_labels(logits: list[Tensor], labels: Tensor) -> Tensor:
+    """The label critic of every attribute on real pictures: right labels, and wrong ones."""
+    return mean(label_critic_real(each, labels[:, at]) for at, each in enumerate(logits))
 
 
 def g_loss(parts: Parts, batch: Batch) -> Terms:
@@ -157,28 +183,39 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
         changed, mask = T(changed, code)
         masks.append(mask.mean())
     fake = parts["R"](changed)
-    patches, logits = heads(parts, noisy(fake, batch))
+    patches, logits = heads(parts, noisy(fake, s.noise))
     batch["fake"] = fake.detach()  # D learns from the same pictures: they are not made twice
-    edited = slice(s.keep, None)
+    edited = slice(s.same, None)
+    sure = [convincing(logits[at], target[:, at], s.same) for at in chain]
     return {
         "label": mean(logistic_g(of_label(logits[at], target[:, at])[edited]) for at in chain),
         "patch": mean(logistic_g(patches[at][edited]) for at in chain),
         "image": l1(parts["R"](f), x),
         "feature": l1(parts["E"](fake), changed),
-        "keep": batch["warm"] * l1(changed[: s.keep], f[: s.keep]),
-        "mask": batch["warm"] * mean(masks),
+        "keep": mean(sure) * l1(changed[: s.same], f[: s.same]),
+        "mask": mean(weight * mask for weight, mask in zip(sure, masks, strict=True)),
     }
+
+
+def convincing(logits: Tensor, target: Tensor, same: int) -> Tensor:
+    """How far D believes the edits: 0 as little as a wrong label, 1 as fully as it ever can.
+
+    The first `same` pictures are not edited, so D's view of their other labels is that of a wrong
+    label. A mask pulled shut before its edit works stays shut, so w_keep and w_mask wait for this.
+    """
+    wrong = logits[:same][~F.one_hot(target[:same], logits.shape[1]).bool()]
+    believed = of_label(logits, target)[same:].sigmoid().mean() - wrong.sigmoid().mean()
+    return (2 * believed).clamp(0, 1).detach()
 
 
 def d_loss(parts: Parts, batch: Batch) -> Terms:
     """D: the labels of real pictures, and real against edited, under the attributes edited."""
     s, x, labels, chain = batch["settings"], batch["image"], batch["labels"], batch["chain"]
-    patches, logits = heads(parts, noisy(torch.cat([x, batch["fake"]]), batch))
-    fake, n = slice(len(x) + s.keep, None), len(x)
-    target = batch["target"][s.keep :]
-    every = range(len(logits))
+    patches, logits = heads(parts, noisy(torch.cat([x, batch["fake"]]), s.noise))
+    fake, n = slice(len(x) + s.same, None), len(x)
+    target = batch["target"][s.same :]
     terms = {
-        "label": mean(label_critic_real(logits[at][:n], labels[:, at]) for at in every),
+        "label": real_labels([each[:n] for each in logits], labels),
         "fake": mean(logistic_g(-of_label(logits[at][fake], target[:, at])) for at in chain),
         "patch": mean(logistic_d(patches[at][:n], patches[at][fake]) for at in chain),
         "r1": x.new_zeros(()),
@@ -205,15 +242,40 @@ def phases(s: Settings) -> list[Phase]:
     cycles = {"image": s.w_image, "feature": s.w_feature}
     g = {"label": 1.0, "patch": 1.0, **cycles, "keep": s.w_keep, "mask": s.w_mask}
     d = {"label": 1.0, "fake": 0.7, "patch": 1.0, "r1": s.w_r1}
+    betas = (0.0, 0.99)
     return [
-        Phase("G", ("E", "T_*", "R"), g_loss, g, s.lr, betas=(0.0, 0.99)),
-        Phase("D", ("D",), d_loss, d, s.lr_d, betas=(0.0, 0.99)),
+        Phase("teach", ("D",), teach, {"label": 1.0}, s.lr_d, betas, stop=s.teach),
+        Phase("G", ("E", "T_*", "R"), g_loss, g, s.lr, betas, start=s.teach),
+        Phase("D", ("D",), d_loss, d, s.lr_d, betas, start=s.teach),
     ]
 
 
 def samples(s: Settings, parts: Parts) -> Image.Image:
-    """Edits of eight pictures; drawn ones are never trained on."""
-    return edits(parts, source(s) if s.data else Portraits(8, s.size, seed=50))
+    """Edits of eight pictures that are not trained on."""
+    return edits(parts, others(s, "val", 8))
+
+
+def score(s: Settings, folder: Path, device: str) -> Score:
+    """Errors of edits as a judge reads them, who is trained on real pictures first."""
+    Q = judge(s, folder).to(device)
+    val = Judged(others(s, "val", s.followed), s.followed, Q)
+
+    def figures(parts: Parts, final: bool) -> list[dict[str, Any]]:
+        if not final:
+            return as_rows(progress(parts, val), "val", len(val.pictures))
+        test = Judged(others(s, "test", s.tested), s.tested, Q)
+        return as_rows(table(parts, test), "test", len(test.pictures))
+
+    return figures
+
+
+def judge(s: Settings, folder: Path) -> Component:
+    """A classifier of the same kind of pictures, trained in `folder`/judge."""
+    chosen = portraits_judge.Settings(
+        s.data, s.licence, s.size, pictures=min(8_000, s.pictures), steps=s.judge_steps
+    )
+    path = run(portraits_judge.recipe, chosen, folder / "judge", resume=True)
+    return load(path)["Q"]
 
 
 def card(s: Settings) -> Card:
@@ -234,18 +296,21 @@ recipe = Recipe(
         "d_channels": 8,
         "pictures": 32,
         "batch": 4,
-        "keep": 1,
+        "same": 1,
         "reals": 4,
-        "warm_from": 1,
-        "warm_to": 3,
+        "teach": 2,
         "steps": 6,
+        "judge_steps": 4,
+        "followed": 8,
+        "tested": 8,
         "workers": 0,
     },
     parts=parts,
-    batches=batches,
+    batch=batch,
     phases=phases,
     card=card,
     sheet=samples,
+    score=score,
     variants={"paper": modulargan_paper.recipe},
 )
 

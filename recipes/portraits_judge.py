@@ -1,7 +1,8 @@
-"""A classifier of drawn portraits, which judges what the zoos do to them.
+"""A classifier of labelled pictures, which judges what the zoos do to them.
 
-    python recipes/portraits_judge.py                # minutes on two cores
-    python recipes/portraits_judge.py --smoke        # seconds
+    modgan train recipes/portraits_judge.py                # drawn portraits: minutes on two cores
+    modgan train recipes/portraits_judge.py --data DIR     # your own labelled pictures
+    modgan train recipes/portraits_judge.py --smoke        # seconds
 
 It never sees an edited picture; half of its training pictures carry noise, so that it reads
 shapes and colours rather than single pixels.
@@ -9,25 +10,31 @@ shapes and colours rather than single pixels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
 from modgan.card import Card
 from modgan.component import Component
 from modgan.components import AttributeCoder
-from modgan.data.images import batch, cached
-from modgan.data.portraits import ATTRIBUTES, Portraits
+from modgan.data.images import AttributeImages, cached
+from modgan.data.images import batch as pictures_of
+from modgan.data.open import open_folder
+from modgan.data.order import draw, seed_of
+from modgan.data.portraits import Portraits
 from modgan.losses import classification
 from modgan.spec import image
-from modgan.train import Batch, Phase, Recipe, main
+from modgan.train import Batch, Phase, Recipe, Share, main
 
 
 @dataclass(frozen=True)
 class Settings:
     """Every knob once."""
 
+    data: str = ""  # a folder of labelled pictures; empty for drawn portraits
+    licence: str = "Apache-2.0"  # of the weights; with your own data it is for you to say
     size: int = 64  # side of the pictures, pixels
     channels: int = 24  # width of the first convolution
     pictures: int = 8_000  # drawn portraits
@@ -42,41 +49,54 @@ class Settings:
     seed: int = 0
 
 
+@cache
+def source(s: Settings) -> AttributeImages:
+    """The pictures to learn from."""
+    if s.data:
+        return open_folder(s.data, s.size, "train")
+    return Portraits(s.pictures, s.size, s.data_seed)
+
+
+@cache
+def held(s: Settings) -> AttributeImages:
+    """The same, decoded once where they fit."""
+    return cached(source(s), s.workers, progress=True)
+
+
 def parts(s: Settings) -> dict[str, Component]:
     """What is trained, by name."""
-    labels = {name: list(values) for name, values in ATTRIBUTES.items()}
+    labels = {name: list(values) for name, values in source(s).attributes.items()}
     return {"Q": AttributeCoder(image(s.size), labels, s.channels)}
 
 
-def batches(s: Settings, first: int) -> Iterator[Batch]:
-    """Batch i is a function of (settings, i)."""
-    data = cached(Portraits(s.pictures, s.size, s.data_seed), s.workers, progress=True)
-    for step in range(first, s.steps):
-        rng = torch.Generator().manual_seed(1_000_003 * s.seed + step)
-        pictures, labels = batch(data, torch.randint(len(data), (s.batch,), generator=rng))
-        strength = s.noise * torch.rand(s.batch, 1, 1, 1, generator=rng)
-        strength[::2] = 0
-        noise = torch.randn(pictures.shape, generator=rng)
-        yield {"image": pictures + strength * noise, "labels": labels}
+def batch(s: Settings, at: Share) -> Batch:
+    """Pictures, half of them with noise, and their labels."""
+    data, rng = held(s), at.own(s.seed)
+    chosen = draw(data, at.position(s.batch), s.batch, seed_of(s.seed, at.order))
+    pictures, labels = pictures_of(data, chosen)
+    strength = s.noise * torch.rand(s.batch, 1, 1, 1, generator=rng)
+    strength[::2] = 0
+    noise = torch.randn(pictures.shape, generator=rng)
+    return {"image": pictures + strength * noise, "labels": labels}
 
 
 def loss(parts: Mapping[str, Component], batch: Batch) -> dict[str, torch.Tensor]:
     """Cross-entropy of every attribute."""
-    logits = parts["Q"](batch["image"])
-    terms = zip(ATTRIBUTES, logits, batch["labels"].T, strict=True)
-    return {name: classification(scores, label) for name, scores, label in terms}
+    Q = parts["Q"]
+    terms = zip(Q.outputs, Q(batch["image"]), batch["labels"].T, strict=True)
+    return {name: classification(logits, label) for name, logits, label in terms}
 
 
 def phases(s: Settings) -> list[Phase]:
     """Which parts learn what, and at what rate."""
-    weights = dict.fromkeys(ATTRIBUTES, 1.0)
+    weights = dict.fromkeys(source(s).attributes, 1.0)
     return [Phase("Q", ("Q",), loss, weights, s.lr, betas=(0.9, 0.99))]
 
 
 def card(s: Settings) -> Card:
     """What the zoo is."""
-    data = {"data": f"{s.pictures} drawn portraits, seed {s.data_seed} (Apache-2.0)"}
-    return Card("Apache-2.0", data, graphs={"read": ["Q"]})
+    drawn = f"{s.pictures} drawn portraits, seed {s.data_seed} (Apache-2.0)"
+    return Card(s.licence, {"data": s.data or drawn}, graphs={"read": ["Q"]})
 
 
 recipe = Recipe(
@@ -84,7 +104,7 @@ recipe = Recipe(
     settings=Settings(),
     smoke={"size": 16, "channels": 8, "pictures": 32, "batch": 4, "steps": 4, "workers": 0},
     parts=parts,
-    batches=batches,
+    batch=batch,
     phases=phases,
     card=card,
 )

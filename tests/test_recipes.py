@@ -13,7 +13,7 @@ from PIL import Image
 
 import modgan
 from modgan.cli import main
-from modgan.train import Recipe
+from modgan.train import Recipe, Share
 
 FOLDER = Path(__file__).parent.parent / "recipes"
 RECIPES = sorted(path.stem for path in FOLDER.glob("*.py"))
@@ -56,26 +56,29 @@ def test_the_paper_variant_has_the_sizes_of_the_paper() -> None:
     ]
 
 
-def test_batches_are_functions_of_the_step() -> None:
-    recipe = recipe_of("modulargan_portraits")
-    settings = replace(recipe.settings, **recipe.smoke)
-    later = next(recipe.batches(settings, 3))
-    stream = recipe.batches(settings, 0)
-    walked = [next(stream) for _ in range(4)][3]
-    for name in ("image", "labels", "target"):
-        assert torch.equal(later[name], walked[name])
-    assert later["chain"] == walked["chain"]
-
-
 def test_targets_differ_exactly_where_a_transformer_acts() -> None:
     recipe = recipe_of("modulargan_portraits")
     settings = replace(recipe.settings, **recipe.smoke)
-    for _, batch in zip(range(6), recipe.batches(settings, 0), strict=False):
+    for step in range(6):
+        batch = recipe.batch(settings, Share(step))
         own = batch["labels"][: settings.batch]
         differs = batch["target"] != own
         acts = torch.zeros_like(differs)
-        acts[settings.keep :, batch["chain"]] = True
+        acts[settings.same :, batch["chain"]] = True
         assert torch.equal(differs, acts)
+
+
+def test_shares_of_a_step_have_other_pictures_and_the_same_transformers() -> None:
+    recipe = recipe_of("modulargan_portraits")
+    settings = replace(recipe.settings, **recipe.smoke)
+    one, two = (recipe.batch(settings, Share(3, slot, 2)) for slot in (0, 1))
+    assert one["chain"] == two["chain"] and len(one["chain"]) == 2
+    assert not torch.equal(one["image"], two["image"])
+    again = recipe.batch(settings, Share(3, 1, 2))
+    assert torch.equal(again["image"], two["image"])
+    assert torch.equal(again["target"], two["target"])
+    turned = recipe.batch(settings, Share(3, 1, 2, order=1))
+    assert not torch.equal(turned["image"], two["image"])
 
 
 def test_resume_of_a_real_recipe_is_exact(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
@@ -18,10 +18,20 @@ from modgan.component import Component
 from modgan.components import PatchEncoder, PatchReconstructor
 from modgan.losses import l1
 from modgan.spec import image
-from modgan.train import Batch, Phase, Recipe, Trainer, TrainingError, main, run
+from modgan.train import (
+    Batch,
+    Bookkeeping,
+    Phase,
+    Recipe,
+    Share,
+    Trainer,
+    TrainingError,
+    main,
+    run,
+)
 from modgan.train.ema import averaged, parts_of
 from modgan.train.plot import read_log
-from modgan.train.run import Bookkeeping, rate
+from modgan.train.run import rate
 
 
 @dataclass(frozen=True)
@@ -38,17 +48,17 @@ def parts(s: Settings) -> dict[str, Component]:
     return {"E": E, "R": PatchReconstructor(E.outputs["feature"], image(8))}
 
 
-def batches(s: Settings, first: int) -> Iterator[Batch]:
-    for step in range(first, 1000):
-        rng = torch.Generator().manual_seed(step)
-        colours = torch.rand(2, 3, 1, 1, generator=rng) * 2 - 1
-        yield {"image": colours.expand(2, 3, 8, 8)}
+def batch(s: Settings, at: Share) -> Batch:
+    colours = torch.rand(2, 3, 1, 1, generator=at.own(s.seed)) * 2 - 1
+    return {"image": colours.expand(2, 3, 8, 8)}
+
+
+def shares(s: Settings) -> list[list[Batch]]:
+    return [[batch(s, Share(step))] for step in range(100)]
 
 
 def e_loss(parts: Mapping[str, Component], batch: Batch) -> dict[str, Tensor]:
-    noisy = batch["image"] + 0.1 * torch.randn(
-        batch["image"].shape
-    )  # the global stream resumes too
+    noisy = batch["image"] + 0.1 * torch.randn(batch["image"].shape)  # seeded anew in every step
     return {"image": l1(parts["R"](parts["E"](noisy)), batch["image"])}
 
 
@@ -67,7 +77,7 @@ RECIPE = Recipe(
     name="tiny",
     settings=Settings(),
     parts=parts,
-    batches=batches,
+    batch=batch,
     phases=phases,
     card=lambda s: Card("Apache-2.0", {"data": "noise"}, graphs={"reconstruct": ["E", "R"]}),
     smoke={"steps": 2},
@@ -85,7 +95,7 @@ def test_a_phase_leaves_other_parts_bit_identical() -> None:
     before = {k: v.clone() for k, v in both["R"].state_dict().items()}
     moved = both["E"].stem[1].weight.clone()
     trainer = Trainer(both, phases(Settings()))
-    assert list(next(trainer.steps(batches(Settings(), 0))).terms) == ["E"]
+    assert list(next(trainer.steps(shares(Settings()))).terms) == ["E"]
     assert all(torch.equal(before[k], v) for k, v in both["R"].state_dict().items())
     assert not torch.equal(moved, both["E"].stem[1].weight)
 
@@ -94,14 +104,14 @@ def test_phases_act_on_their_own_schedule() -> None:
     trainer = Trainer(made(), phases(Settings()))
     seen = [
         list(progress.terms)
-        for progress, _ in zip(trainer.steps(batches(Settings(), 0)), range(4), strict=False)
+        for progress, _ in zip(trainer.steps(shares(Settings())), range(4), strict=False)
     ]
     assert seen == [["E"], ["E", "R"], ["E"], ["E", "R"]]
 
 
 def test_training_lowers_the_loss() -> None:
     trainer = Trainer(made(), phases(Settings(lr=2e-3)))
-    same = repeat(next(batches(Settings(), 0)), 60)
+    same = repeat(shares(Settings())[0], 60)
     losses = [progress.terms["E"]["image"] for progress in trainer.steps(same)]
     assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
 
@@ -109,7 +119,7 @@ def test_training_lowers_the_loss() -> None:
 def test_a_term_without_a_weight_is_an_error() -> None:
     phase = Phase("E", ("E", "R"), r_loss, {"imagine": 1.0}, 1e-3)
     with pytest.raises(TrainingError, match="phase E: image, imagine is either a term without"):
-        next(Trainer(made(), [phase]).steps(batches(Settings(), 0)))
+        next(Trainer(made(), [phase]).steps(shares(Settings())))
 
 
 def test_a_part_that_no_phase_trains_is_an_error() -> None:
@@ -131,7 +141,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_step() -> None:
     before = both["E"].stem[1].weight.clone()
     phase = Phase("E", ("E", "R"), broken, {"image": 1.0, "fine": 1.0}, 1e-3)
     with pytest.raises(TrainingError, match=r"phase E, step 1: .*'image': nan, 'fine': 1.0"):
-        next(Trainer(both, [phase]).steps(batches(Settings(), 0)))
+        next(Trainer(both, [phase]).steps(shares(Settings())))
     assert torch.equal(before, both["E"].stem[1].weight)
 
 
@@ -144,7 +154,7 @@ def test_a_gradient_that_is_not_finite_stops_before_the_step() -> None:
     before = both["E"].stem[1].weight.clone()
     phase = Phase("E", ("E", "R"), steep, {"image": 1.0}, 1e-3)
     with pytest.raises(TrainingError, match="phase E, step 1: the gradient is not finite"):
-        next(Trainer(both, [phase]).steps(batches(Settings(), 0)))
+        next(Trainer(both, [phase]).steps(shares(Settings())))
     assert torch.equal(before, both["E"].stem[1].weight)
 
 
@@ -182,9 +192,9 @@ def test_resume_goes_on_to_the_same_bits(tmp_path: Path, cut: int) -> None:
     whole = run(RECIPE, Settings(), tmp_path / "whole", book=OFTEN)
     halves = tmp_path / "halves"
     # the rates depend on the number of steps, so the first half stops by time, not by steps
-    endless = replace(RECIPE, batches=lambda s, first: stopping(s, first, cut))
+    broken = replace(RECIPE, batch=lambda s, at: stopping(s, at, cut))
     with pytest.raises(KeyboardInterrupt):
-        run(endless, Settings(), halves, book=OFTEN)
+        run(broken, Settings(), halves, book=OFTEN)
     again = run(RECIPE, Settings(), halves, resume=True, book=OFTEN)
     assert whole.read_bytes() == again.read_bytes()
     logs = [
@@ -194,12 +204,11 @@ def test_resume_goes_on_to_the_same_bits(tmp_path: Path, cut: int) -> None:
     assert logs[0] == logs[1]
 
 
-def stopping(s: Settings, first: int, cut: int) -> Iterator[Batch]:
+def stopping(s: Settings, at: Share, cut: int) -> Batch:
     """The batches of the recipe until the user interrupts."""
-    for step, batch in enumerate(batches(s, first), first):
-        if step == cut:
-            raise KeyboardInterrupt
-        yield batch
+    if at.step == cut:
+        raise KeyboardInterrupt
+    return batch(s, at)
 
 
 def test_resume_with_other_settings_is_refused(tmp_path: Path) -> None:
@@ -213,8 +222,12 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(tmp_path: Path) -> None:
     run(RECIPE, Settings(), tmp_path)
     with pytest.raises(TrainingError, match="holds a run: pass --resume"):
         run(RECIPE, Settings(), tmp_path)
-    with pytest.raises(TrainingError, match="nothing to resume"):
-        run(RECIPE, Settings(), tmp_path / "new", resume=True)
+
+
+def test_resume_begins_where_there_is_nothing_yet(tmp_path: Path) -> None:
+    whole = run(RECIPE, Settings(), tmp_path / "whole")
+    again = run(RECIPE, Settings(), tmp_path / "new", resume=True)
+    assert whole.read_bytes() == again.read_bytes()
 
 
 def test_graphs_are_composed_before_training(tmp_path: Path) -> None:

@@ -1,61 +1,44 @@
-"""Runs: a recipe's settings, the loop around `Trainer.steps`, and what a run leaves on disk."""
+"""Runs: the loop around `Trainer.steps`, and what a run leaves on disk."""
 
 from __future__ import annotations
 
-import argparse
-import inspect
 import json
 import platform
-import re
+import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
-from itertools import islice
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
+from torch import Tensor, nn
 from tqdm import tqdm
 
-from modgan.card import Card
 from modgan.component import Component
-from modgan.files import replacing
+from modgan.files import discard_unfinished, replacing
 from modgan.graph import Graph
+from modgan.train import checkpoint
 from modgan.train.ema import averaged, parts_of
-from modgan.train.loop import Batch, Phase, Progress, Trainer, TrainingError
-from modgan.train.plot import plot
+from modgan.train.log import Log, means
+from modgan.train.loop import (
+    PRECISIONS,
+    Batch,
+    NotFinite,
+    Progress,
+    Share,
+    Trainer,
+    TrainingError,
+)
+from modgan.train.ranks import any_of, connected, from_first, processes, rank
+from modgan.train.recipe import Bookkeeping, Engine, Recipe
 from modgan.zoo import Zoo, sealed
 
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How one system is trained, as plain functions of its settings.
-
-    Settings have at least `seed`, `steps` (optimizer steps) and `decay` (the share of the steps,
-    the last, in which the learning rates fall to zero), `ema` (its decay per step).
-    """
-
-    name: str
-    settings: Any
-    parts: Callable[[Any], dict[str, Component]]
-    batches: Callable[[Any, int], Iterator[Batch]]  # (settings, first step) -> endless
-    phases: Callable[[Any], list[Phase]]
-    card: Callable[[Any], Card]  # licence of the weights, {"data": what they learned from}, graphs
-    sheet: Callable[[Any, Mapping[str, Component]], Image.Image] | None = None
-    smoke: Mapping[str, Any] = field(default_factory=dict)
-    variants: Mapping[str, Recipe] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Bookkeeping:
-    """How often a run writes what, and how long it may take."""
-
-    log_every: int = 50  # steps between rows of log.jsonl
-    sheet_every: int = 1000  # steps between sheets of samples
-    save_every: int = 500  # steps between states to resume from
-    minutes: float = float("inf")  # stop, resumable, after so long
+TIMED = 20  # steps over which a run measures how long one takes
 
 
 def run(
@@ -64,56 +47,236 @@ def run(
     out: Path,
     *,
     resume: bool = False,
-    device: str = "cpu",
+    engine: Engine = Engine(),
     book: Bookkeeping = Bookkeeping(),
 ) -> Path:
-    """Train `recipe` into the folder `out`; return the zoo of the averaged parts there."""
-    torch.manual_seed(settings.seed)
-    parts = {name: _placed(part, device) for name, part in recipe.parts(settings).items()}
-    graphs = [Graph(steps, parts) for steps in recipe.card(settings).graphs.values()]
-    used = {step.part for graph in graphs for step in graph.steps}
-    trainer = Trainer(parts, recipe.phases(settings), lambda step: rate(settings, step))
-    exported = {name: part for name, part in parts.items() if name in used}
-    live, ema = torch.nn.ModuleDict(exported), averaged(exported, settings.ema)
-    state = out / "state.pt"
-    if resume:
-        _restore(state, out, settings, trainer, ema)
-    elif state.exists():
-        raise TrainingError(f"{out} holds a run: pass --resume to go on, or another --out")
-    _write_json(out / "settings.json", asdict(settings))
-    batches = _moved(recipe.batches(settings, trainer.step), device)
-    due = islice(batches, settings.steps - trainer.step)
-    started, recent = time.monotonic(), []
-    for progress in _bar(trainer.steps(due), trainer.step, settings.steps):
-        ema.update_parameters(live)
-        recent.append(progress)
-        last = progress.step == settings.steps
-        late = time.monotonic() - started > 60 * book.minutes
-        if last or late or progress.step % book.log_every == 0:
-            recent = _log(out, recent, time.monotonic() - started)
-        if recipe.sheet and (last or progress.step % book.sheet_every == 0):
-            _picture(
-                out / f"samples/{progress.step:06d}.png", recipe.sheet(settings, parts_of(ema))
+    """Train `recipe` into the folder `out`; return the zoo of the averaged parts there.
+
+    With `resume` a run goes on from its last state, or begins where there is none. Processes
+    started by torchrun train together; the first of them writes.
+    """
+    _check(engine, book)
+    with connected(engine.device) as device:
+        torch.manual_seed(settings.seed)
+        training = _Run(recipe, settings, out, replace(engine, device=device), book)
+        training.begin(resume)
+        with _told_to_stop() as told:
+            training.train(told)
+        return training.finish()
+
+
+class _Run:
+    """One run: what it trains, where it writes, and how far it is."""
+
+    def __init__(
+        self, recipe: Recipe, settings: Any, out: Path, engine: Engine, book: Bookkeeping
+    ) -> None:
+        self.recipe, self.settings, self.out, self.book = recipe, settings, out, book
+        self.engine, self.writes = engine, rank() == 0
+        self.states, self.slots = out / "checkpoints", processes() * engine.accumulate
+        parts = {k: _placed(part, engine.device) for k, part in recipe.parts(settings).items()}
+        graphs = [Graph(steps, parts) for steps in recipe.card(settings).graphs.values()]
+        used = {step.part for graph in graphs for step in graph.steps}
+        exported = {name: part for name, part in parts.items() if name in used}
+        self.trainer = Trainer(
+            parts,
+            recipe.phases(settings),
+            lambda step: rate(settings, step),
+            seed=settings.seed,
+            slot=rank() * engine.accumulate,
+            precision=engine.precision,
+        )
+        self.live, self.ema = nn.ModuleDict(exported), averaged(exported, settings.ema)
+        self.best, self.recent = float("inf"), list[Progress]()
+
+    def begin(self, resume: bool) -> None:
+        """Check, tell the plan, prepare the figures, and restore the last state or save a first."""
+        last = from_first(checkpoint.latest(self.states))
+        if last and not resume:
+            raise TrainingError(f"{self.out} holds a run: pass --resume to go on, or another --out")
+        if last and self.writes:
+            self._compare_settings()
+        if self.recipe.plan and self.writes:
+            plan = self.recipe.plan(self.settings)
+            print(plan, flush=True)
+            _write(self.out / "plan.md", plan + "\n")
+        self.score = (
+            self.recipe.score(self.settings, self.out, self.engine.device)
+            if self.recipe.score
+            else None
+        )
+        if self.writes:
+            discard_unfinished(self.out)
+            _write(self.out / "settings.json", json.dumps(self._facts(), indent=1) + "\n")
+        if last:
+            self._restore(last)
+        self.log = Log(self.out, self.trainer.step, self.book.tensorboard) if self.writes else None
+        if not last:
+            self._save()
+
+    def train(self, told: Callable[[], bool]) -> None:
+        """Take the steps that are left; go back where a loss is not finite, if that is wanted."""
+        self.started, first = time.monotonic(), self.trainer.step
+        while True:
+            try:
+                return self._steps(told, first)
+            except NotFinite as error:
+                self._go_back(error)
+            except OSError as error:
+                last = checkpoint.latest(self.states)
+                raise TrainingError(
+                    f"stopped at step {self.trainer.step}, a file could not be written: {error}\n"
+                    f"  {last} is whole: make room, then go on with --resume"
+                ) from error
+
+    def _steps(self, told: Callable[[], bool], first: int) -> None:
+        steps, book = self.settings.steps, self.book
+        drawn = _ahead(self._shares, range(self.trainer.step, steps), self.engine.ahead)
+        for progress in _bar(self.trainer.steps(drawn), self.trainer.step, steps, self.writes):
+            self.ema.update_parameters(self.live)
+            self.recent.append(progress)
+            step, late = progress.step, self._seconds() > 60 * book.minutes
+            stop = any_of(told() or late)
+            end = stop or step == steps
+            self._tell_time(step, max(first, *(phase.start for phase in self.trainer.phases)) + 1)
+            if self.log and (end or step % book.log_every == 0):
+                self.log.write(step, self._seconds(), means(self.recent))
+                self.recent = []
+            if self.writes and (end or step % book.sheet_every == 0):
+                self._picture()
+            if step % book.score_every == 0 and step < steps:
+                self._follow()
+            if end or step % book.save_every == 0:
+                self._save()
+            if stop and step < steps:
+                self._tell(f"stopped after step {step} of {steps}: go on with --resume")
+                return
+
+    def finish(self) -> Path:
+        """Write the zoo with its figures, and the report."""
+        done = self.trainer.step == self.settings.steps
+        path = self.out / f"{self.recipe.name}.safetensors"
+        if self.writes:
+            rows = self.score(parts_of(self.ema), True) if self.score and done else []
+            self._export(path, rows)
+        any_of(done)  # the others wait for the first, who writes
+        return path
+
+    def _shares(self, step: int) -> list[Batch]:
+        """The shares of a step's batch that this process takes."""
+        order, first = self.trainer.order, self.trainer.slot
+        shares = [
+            Share(step, first + at, self.slots, order) for at in range(self.engine.accumulate)
+        ]
+        return [_moved(self.recipe.batch(self.settings, at), self.engine.device) for at in shares]
+
+    def _follow(self) -> None:
+        """Log the figures of the averaged parts, and keep the best state and zoo."""
+        if not (self.score and self.log):
+            return
+        rows = self.score(parts_of(self.ema), False)
+        values = {row["name"]: row["value"] for row in rows}
+        name = self.book.best or rows[0]["name"]
+        if name not in values:
+            raise TrainingError(f"--best {name}: the figures are {', '.join(values)}")
+        figures = {f"metric/{key}": value for key, value in values.items()}
+        self.log.write(self.trainer.step, self._seconds(), figures)
+        if values[name] < self.best:
+            self.best = values[name]
+            checkpoint.write(self.states / checkpoint.BEST, self._state())
+            self._export(self.out / f"{self.recipe.name}-best.safetensors", rows)
+
+    def _picture(self) -> None:
+        if self.recipe.sheet:
+            sheet = self.recipe.sheet(self.settings, parts_of(self.ema))
+            with replacing(self.out / f"samples/{self.trainer.step:06d}.png") as temporary:
+                sheet.save(temporary)
+
+    def _save(self) -> None:
+        """Write all that a resumed run needs, and the zoo as it is."""
+        bad = [name for name, t in self.live.state_dict().items() if not t.isfinite().all()]
+        if bad:
+            raise NotFinite(f"step {self.trainer.step}: {bad[0]} is not finite, and not saved")
+        if self.writes:
+            checkpoint.save(self.states, self.trainer.step, self._state(), self.book.last)
+            self._export(self.out / f"{self.recipe.name}.safetensors", [])
+
+    def _state(self) -> dict[str, Any]:
+        ema = self.ema.state_dict()
+        return {"trainer": self.trainer.state_dict(), "ema": ema, "best": self.best}
+
+    def _restore(self, path: Path) -> None:
+        """Take the state of the first process, so that only its disk matters."""
+        state = from_first(checkpoint.load(path) if self.writes else None)
+        self.trainer.load_state_dict(state["trainer"])
+        self.ema.load_state_dict(state["ema"])
+        self.best, self.recent = state["best"], []
+
+    def _go_back(self, error: NotFinite) -> None:
+        """Return to the last state and take the data in another order from there."""
+        order = self.trainer.order + 1
+        if self.engine.on_nan != "rollback" or order > self.engine.rollbacks:
+            last = checkpoint.latest(self.states)
+            raise NotFinite(
+                f"{error}\n  {last} is from before: go on with --resume --on-nan rollback, "
+                "or begin again with other settings"
+            ) from error
+        last = from_first(checkpoint.latest(self.states))
+        self._restore(last)
+        self.trainer.order = order
+        self._tell(f"{error}\n  back to step {self.trainer.step}, data order {order}")
+        if self.log:
+            self.log = Log(self.out, self.trainer.step, self.book.tensorboard)
+
+    def _compare_settings(self) -> None:
+        """Settings must be those of the run, save for `steps`."""
+        before = json.loads((self.out / "settings.json").read_text())
+        now = json.loads(json.dumps(self._facts()))
+        changed = [
+            f"{name}: was {before.get(name)}, now {now.get(name)}"
+            for name in sorted({*before, *now} - {"steps"})
+            if before.get(name) != now.get(name)
+        ]
+        if changed:
+            raise TrainingError(
+                f"{self.out} was trained with other settings:\n  "
+                + "\n  ".join(changed)
+                + "\n  resume with the same ones, or start a new run in another folder"
             )
-        if last or late or progress.step % book.save_every == 0:
-            _save(state, trainer, ema)
-            _export(recipe, settings, out, trainer.step, parts_of(ema))
-        if late and not last:
-            print(f"{book.minutes} minutes are over at step {progress.step}: go on with --resume")
-            break
-    return _export(recipe, settings, out, trainer.step, parts_of(ema))
 
+    def _facts(self) -> dict[str, Any]:
+        """What must not change when a run is resumed."""
+        return {**asdict(self.settings), "shares": self.slots, "precision": self.engine.precision}
 
-def _placed(part: Component, device: str) -> Component:
-    """On its device, in the memory layout that convolutions like; values do not depend on it."""
-    anything: Any = part  # torch's stubs do not know memory_format here
-    return anything.to(device=device, memory_format=torch.channels_last)
+    def _export(self, path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Seal the averaged parts and write the zoo with its card."""
+        card = self.recipe.card(self.settings)
+        provenance = {
+            "recipe": f"recipes/{self.recipe.name}.py",
+            "settings": self._facts(),
+            "step": self.trainer.step,
+            "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        }
+        command = f"modgan train recipes/{self.recipe.name}.py"
+        metrics = [{**row, "command": command} for row in rows]
+        card = replace(card, provenance=card.provenance | provenance, metrics=metrics)
+        Zoo(sealed(parts_of(self.ema)), card).save(path)
 
+    def _seconds(self) -> float:
+        return time.monotonic() - self.started
 
-def _moved(batches: Iterator[Batch], device: str) -> Iterator[Batch]:
-    """The batches with their tensors on the device."""
-    for batch in batches:
-        yield {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in batch.items()}
+    def _tell_time(self, step: int, first: int) -> None:
+        """Say how long a step takes, once TIMED of them were taken after `first`."""
+        if step == first:
+            self.timed = self._seconds()
+        if step == first + TIMED:
+            each = (self._seconds() - self.timed) / TIMED
+            left = each * (self.settings.steps - step) / 60
+            self._tell(f"{each:.2f} s a step, about {left:.0f} minutes for the steps that are left")
+
+    def _tell(self, line: str) -> None:
+        if self.writes:
+            tqdm.write(line, file=sys.stderr)
 
 
 def rate(settings: Any, step: int) -> float:
@@ -122,137 +285,75 @@ def rate(settings: Any, step: int) -> float:
     return min(1.0, (settings.steps - step + 1) / falling) if falling else 1.0
 
 
-def _bar(steps: Iterator[Progress], done: int, total: int) -> Iterator[Progress]:
+def _check(engine: Engine, book: Bookkeeping) -> None:
+    """Refuse what cannot be meant, before anything is made."""
+    words = (("precision", engine.precision, PRECISIONS), ("on_nan", engine.on_nan, NAN))
+    for name, given, known in words:
+        if given not in known:
+            flag = "--" + name.replace("_", "-")
+            raise TrainingError(f"{flag} {given}: expects one of {', '.join(known)}")
+    numbers = asdict(engine) | asdict(book)
+    for name in ("accumulate", "log_every", "sheet_every", "save_every", "score_every", "last"):
+        if numbers[name] < 1:
+            flag = "--" + name.replace("_", "-")
+            raise TrainingError(f"{flag} {numbers[name]}: expects a whole number from 1 on")
+    if engine.device not in ("cpu", "mps") and not engine.device.startswith("cuda"):
+        raise TrainingError(f"--device {engine.device}: expects cpu, cuda or mps")
+
+
+NAN = ("stop", "rollback")
+
+
+def _placed(part: Component, device: str) -> Component:
+    """On its device, in the memory layout that convolutions like; values do not depend on it."""
+    anything: Any = part  # torch's stubs do not know memory_format here
+    return anything.to(device=device, memory_format=torch.channels_last)
+
+
+def _moved(batch: Batch, device: str) -> Batch:
+    """A batch with its tensors on the device."""
+    return {k: v.to(device) if isinstance(v, Tensor) else v for k, v in batch.items()}
+
+
+def _ahead(
+    draw: Callable[[int], list[Batch]], steps: Sequence[int], count: int
+) -> Iterator[list[Batch]]:
+    """draw(step) for all steps in order, `count` of them ahead in a thread."""
+    if count == 0:
+        yield from map(draw, steps)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        waiting = deque(pool.submit(draw, step) for step in steps[:count])
+        for step in range(len(steps)):
+            if step + count < len(steps):
+                waiting.append(pool.submit(draw, steps[step + count]))
+            yield waiting.popleft().result()
+
+
+def _bar(steps: Iterator[Progress], done: int, total: int, shown: bool) -> Iterator[Progress]:
     """`steps` under a progress bar; where there is no terminal, a line every half minute."""
     seconds = 0.5 if sys.stderr.isatty() else 30.0
-    with tqdm(steps, initial=done, total=total, unit="step", mininterval=seconds) as bar:
+    bar = tqdm(
+        steps, initial=done, total=total, unit="step", mininterval=seconds, disable=not shown
+    )
+    with bar:
         for progress in bar:
             terms = {f"{p}/{k}": v for p, ts in progress.terms.items() for k, v in ts.items()}
             bar.set_postfix_str(" ".join(f"{k} {v:.3g}" for k, v in terms.items()), refresh=False)
             yield progress
 
 
-def _log(out: Path, recent: list[Progress], seconds: float) -> list[Progress]:
-    """Append the mean of every term over the recent steps to log.jsonl and draw the curves."""
-    seen: dict[str, list[float]] = {}
-    for progress in recent:
-        for phase, terms in progress.terms.items():
-            for name, value in terms.items():
-                seen.setdefault(f"{phase}/{name}", []).append(value)
-    row = {"step": recent[-1].step, "seconds": round(seconds, 1)}
-    row |= {name: round(sum(values) / len(values), 6) for name, values in seen.items()}
-    with (out / "log.jsonl").open("a") as file:
-        file.write(json.dumps(row) + "\n")
-    plot(out / "log.jsonl", out / "losses.png")
-    return []
-
-
-def _picture(path: Path, image: Image.Image) -> None:
-    with replacing(path) as temporary:
-        image.save(temporary)
-
-
-def _write_json(path: Path, data: Any) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(data, indent=1) + "\n")
-
-
-def _save(path: Path, trainer: Trainer, ema: torch.nn.Module) -> None:
-    """Write all that a resumed run needs."""
-    state = {"trainer": trainer.state_dict(), "ema": ema.state_dict(), "rng": torch.get_rng_state()}
-    with replacing(path) as temporary:
-        torch.save(state, temporary)
-
-
-def _restore(path: Path, out: Path, settings: Any, trainer: Trainer, ema: torch.nn.Module) -> None:
-    """Go on from the last state; settings must be those of the run, save for `steps`."""
-    if not path.exists():
-        raise TrainingError(f"{path} does not exist: nothing to resume, start without --resume")
-    before, now = json.loads((out / "settings.json").read_text()), asdict(settings)
-    changed = [
-        f"{name}: was {before.get(name)}, now {now.get(name)}"
-        for name in sorted({*before, *now} - {"steps"})
-        if before.get(name) != now.get(name)
-    ]
-    if changed:
-        raise TrainingError(
-            f"{out} was trained with other settings:\n  "
-            + "\n  ".join(changed)
-            + "\n  resume with the same ones, or start a new run in another folder"
-        )
-    state = torch.load(path, weights_only=True)
-    trainer.load_state_dict(state["trainer"])
-    ema.load_state_dict(state["ema"])
-    torch.set_rng_state(state["rng"])
-    _drop_rows_after(out / "log.jsonl", trainer.step)
-
-
-def _drop_rows_after(log: Path, step: int) -> None:
-    """Forget what was logged after the state was saved: those steps are done again."""
-    if log.exists():
-        rows = [row for row in log.read_text().splitlines(keepends=True) if row.endswith("\n")]
-        kept = [row for row in rows if json.loads(row)["step"] <= step]
-        with replacing(log) as temporary:
-            temporary.write_text("".join(kept))
-
-
-def _export(
-    recipe: Recipe, settings: Any, out: Path, step: int, parts: Mapping[str, Component]
-) -> Path:
-    """Seal the averaged parts and write the zoo with its card."""
-    card = recipe.card(settings)
-    provenance = {
-        "recipe": f"recipes/{recipe.name}.py",
-        "settings": asdict(settings),
-        "step": step,
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
-    }
-    zoo = Zoo(sealed(parts), replace(card, provenance=card.provenance | provenance))
-    path = out / f"{recipe.name}.safetensors"
-    zoo.save(path)
-    return path
-
-
-def main(recipe: Recipe, argv: Sequence[str] | None = None) -> None:
-    """The command line of a recipe: one flag per setting, and those of every run."""
-    chooser = argparse.ArgumentParser(add_help=False)
-    chooser.add_argument("--variant", choices=sorted(recipe.variants), help="a named variant")
-    chosen, _ = chooser.parse_known_args(argv)
-    recipe = recipe.variants[chosen.variant] if chosen.variant else recipe
-    parser = argparse.ArgumentParser(
-        prog=f"{recipe.name}.py",
-        description=sys.modules[recipe.parts.__module__].__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        parents=[chooser],
-    )
-    parser.add_argument("--out", type=Path, default=Path("runs") / recipe.name)
-    parser.add_argument("--resume", action="store_true", help="go on from the last saved state")
-    parser.add_argument("--smoke", action="store_true", help="a tiny run, in seconds")
-    parser.add_argument("--device", default="cpu")
-    book, settings = _flags(parser, Bookkeeping()), _flags(parser, recipe.settings)
-    given = vars(parser.parse_args(argv))
-    changed = dict(recipe.smoke) if given["smoke"] else {}
-    changed |= {name: given[name] for name in settings if given[name] is not None}
+@contextmanager
+def _told_to_stop() -> Iterator[Callable[[], bool]]:
+    """Whether the system asked this process to end (SIGTERM): it then stops after a step."""
+    told: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: told.append(number))
     try:
-        path = run(
-            recipe,
-            replace(recipe.settings, **changed),
-            given["out"],
-            resume=given["resume"],
-            device=given["device"],
-            book=Bookkeeping(**{name: given[name] for name in book if given[name] is not None}),
-        )
-    except (TrainingError, ValueError, LookupError) as error:
-        parser.exit(2, f"{parser.prog}: {error}\n")
-    print(path)
+        yield lambda: bool(told)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
-def _flags(parser: argparse.ArgumentParser, record: Any) -> list[str]:
-    """Add one flag per field of a dataclass, explained by its comment; return the names."""
-    meanings = dict(re.findall(r"^    (\w+): .*?  # (.*)$", inspect.getsource(type(record)), re.M))
-    for item in fields(record):
-        default = getattr(record, item.name)
-        flag = "--" + item.name.replace("_", "-")
-        meaning = f"{meanings.get(item.name, '')} ({default})".strip().replace("%", "%%")
-        parser.add_argument(flag, dest=item.name, type=type(default), help=meaning)
-    return [item.name for item in fields(record)]
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(text)
