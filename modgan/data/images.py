@@ -242,30 +242,52 @@ def batch(data: AttributeImages, indices: Tensor | Sequence[int]) -> tuple[Tenso
     return normalise(torch.stack(pictures)), torch.stack(labels)
 
 
+def unusable(reasons: Sequence[str], count: int) -> DataError:
+    """The error that names every picture of `count` that cannot be used."""
+    lines = "\n  ".join(reasons)
+    return DataError(f"{len(reasons)} of {count} pictures cannot be used:\n  {lines}")
+
+
 class Cached:
     """Every picture of `data` decoded once: `images` uint8 (N, 3, H, W), `labels` int64 (N, A).
 
-    Takes 3 H W bytes a picture. `workers` processes decode (0: this one); they are spawned, so a
-    script that asks for them must keep its own work under `if __name__ == "__main__"`.
+    Takes 3 H W bytes a picture. One error names all pictures that cannot be read. `workers`
+    processes decode (0: this one); they are spawned, so a script that asks for them must keep its
+    own work under `if __name__ == "__main__"`.
     """
+
+    images: Tensor
+    labels: Tensor
 
     def __init__(self, data: AttributeImages, workers: int = 0, progress: bool = False) -> None:
         if len(data) == 0:
             raise DataError("Cached: the data set is empty")
         self.attributes = data.attributes
-        shape = data[0][0].shape
-        self.images = torch.empty((len(data), *shape), dtype=torch.uint8)
-        self.labels = torch.empty((len(data), len(data.attributes)), dtype=torch.int64)
-        examples = _examples(data, workers)
-        bar = tqdm(examples, "decoding", len(data), disable=not progress, unit="picture")
-        for index, (picture, labels) in enumerate(bar):
-            if picture.shape != shape:
-                raise DataError(
-                    f"picture {index} is {picture.shape}, picture 0 {tuple(shape)}; "
-                    "all must have one size"
-                )
-            self.images[index] = torch.from_numpy(picture)
-            self.labels[index] = torch.from_numpy(labels)
+        bar = tqdm(
+            _examples(data, workers), "decoding", len(data), disable=not progress, unit="picture"
+        )
+        bad = []
+        for index, example in enumerate(bar):
+            if isinstance(example, str):
+                bad.append(example)
+            elif not bad:  # nothing will be used once a picture is bad; the others are only tried
+                self._hold(index, len(data), *example)
+        if bad:
+            raise unusable(bad, len(data))
+
+    def _hold(
+        self, index: int, count: int, picture: NDArray[np.uint8], labels: NDArray[np.int64]
+    ) -> None:
+        if index == 0:
+            self.images = torch.empty((count, *picture.shape), dtype=torch.uint8)
+            self.labels = torch.empty((count, *labels.shape), dtype=torch.int64)
+        shape = tuple(self.images.shape[1:])
+        if picture.shape != shape:
+            raise DataError(
+                f"picture {index} is {picture.shape}, picture 0 {shape}; all must have one size"
+            )
+        self.images[index] = torch.from_numpy(picture)
+        self.labels[index] = torch.from_numpy(labels)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -283,7 +305,7 @@ Example = tuple[NDArray[np.uint8], NDArray[np.int64]]
 _mine: AttributeImages  # the data set of a worker process, sent once instead of with each task
 
 
-def _examples(data: AttributeImages, workers: int) -> Iterator[Example]:
+def _examples(data: AttributeImages, workers: int) -> Iterator[Example | str]:
     if workers == 0:
         yield from (_arrays(data, index) for index in range(len(data)))
         return
@@ -298,10 +320,14 @@ def _keep(data: AttributeImages) -> None:
     torch.set_num_threads(1)  # the processes already fill the cores
 
 
-def _arrays_of_mine(index: int) -> Example:
+def _arrays_of_mine(index: int) -> Example | str:
     return _arrays(_mine, index)
 
 
-def _arrays(data: AttributeImages, index: int) -> Example:
-    picture, labels = data[index]
+def _arrays(data: AttributeImages, index: int) -> Example | str:
+    """Picture and labels, or what is wrong with them."""
+    try:
+        picture, labels = data[index]
+    except DataError as error:
+        return str(error)
     return picture.numpy(), labels.numpy()

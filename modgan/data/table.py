@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
+from zlib import crc32
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from modgan.data.images import DataError, centre, fit, open_image, to_tensor
+from modgan.data.images import DataError, centre, fit, open_image, to_tensor, unusable
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*\Z")
-NAMED = 10  # files that one message names at most
+NAMED = 10  # files, lines or labels that one message names at most
+SPLITS = ("train", "val", "test")
+SPELLINGS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+TENTHS = {8: "val", 9: "test"}  # of the names; the other eight are for training
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 
 class Row(NamedTuple):
@@ -25,11 +36,74 @@ class Row(NamedTuple):
     labels: tuple[int, ...]  # a label index per attribute
 
 
+@dataclass
+class Listing:
+    """What a table lists: the pictures of every split, their labels, and all that is wrong."""
+
+    table: Path
+    attributes: dict[str, tuple[str, ...]]
+    rows: dict[str, list[Row]]  # by split
+    drawn: tuple[str, ...] = ()  # the splits that the folder does not name
+    skipped: dict[str, Counter[str]] = field(default_factory=dict)  # by split: reason -> pictures
+    unlisted: list[str] = field(default_factory=list)  # pictures there without a line
+    wrong: list[str] = field(default_factory=list)  # each says where and what to do
+
+    def take(self, split: str | None) -> list[Row]:
+        """The pictures of a split, or of None all, in the order of the table."""
+        refuse(self.wrong)
+        if split is not None:
+            refuse(self.empty(split))
+            return self.rows[split]
+        return sorted(row for rows in self.rows.values() for row in rows)
+
+    def empty(self, split: str) -> list[str]:
+        """What is wrong if a split has no picture."""
+        if self.rows[split]:
+            return []
+        skipped = sum(self.skipped.get(split, Counter()).values())
+        listed = sum(len(rows) for rows in self.rows.values())
+        why = f"of the {listed} pictures none falls to it by its name" * (split in self.drawn)
+        why = why or f"{skipped} of them are left out" * bool(skipped) or "no line names it"
+        return [
+            f"{self.table}: no picture is of split {split!r} ({why}); "
+            "add pictures, or say train, val or test for each"
+        ]
+
+
+def divide(names: Sequence[str], named: Sequence[str] | None = None) -> tuple[list[str], list[str]]:
+    """The split of every picture, and which splits had to be drawn.
+
+    `named` says it, or None: all are for training. If no picture is named for val, those of train
+    are whose crc32 of the name, modulo 10, is 8; if none is named for test, those where it is 9.
+    So a picture stays where it is when others come or go.
+    """
+    named = named if named is not None else ["train"] * len(names)
+    drawn = [split for split in SPLITS[1:] if split not in named]
+    splits = []
+    for name, split in zip(names, named, strict=True):
+        tenth = TENTHS.get(crc32(name.encode()) % 10, "train")
+        splits.append(tenth if split == "train" and tenth in drawn else split)
+    return splits, drawn
+
+
+def refuse(wrong: Sequence[str]) -> None:
+    """One error for everything that is wrong, if anything is."""
+    if len(wrong) > 1:
+        raise DataError(f"{len(wrong)} things are wrong with the data:\n" + "\n".join(wrong))
+    if wrong:
+        raise DataError(wrong[0])
+
+
+def some(names: Sequence[object]) -> str:
+    """The first few of many names."""
+    return ", ".join(map(str, names[:NAMED])) + (", …" if len(names) > NAMED else "")
+
+
 class LabelledFiles:
     """The pictures of `rows`, each the central `crop` square (None: the largest) in `size` pixels.
 
-    Checked at once: there are rows, every file exists, every label has an example. Decoding waits
-    until a picture is asked for; `verify` decodes all.
+    Checked at once: there are rows, every file exists and, if `complete`, every label has an
+    example. Decoding waits until a picture is asked for; `verify` decodes all.
     """
 
     def __init__(
@@ -39,13 +113,15 @@ class LabelledFiles:
         attributes: dict[str, tuple[str, ...]],
         size: int,
         crop: int | None = None,
+        complete: bool = True,
     ) -> None:
         if size < 1 or (crop is not None and crop < 1):
             raise ValueError(f"size and crop are pixels, at least 1; got {size} and {crop}")
         self.attributes = attributes
         self.table, self.rows, self.size, self.crop = table, rows, size, crop
-        self._check_files()
-        self._check_labels()
+        if not rows:
+            raise DataError(f"{table}: no pictures are left to use")
+        refuse([*missing(table, rows), *(absent(table, rows, attributes) if complete else ())])
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -53,12 +129,15 @@ class LabelledFiles:
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """A picture, uint8 (3, size, size), and its labels, int64 (A,)."""
         row = self.rows[index]
-        image = open_image(row.file)
+        try:
+            image = open_image(row.file)
+        except DataError as error:
+            raise DataError(f"{self.table.name}:{row.line}: {error}") from error
         if self.crop is not None:
             if min(image.size) < self.crop:
                 raise DataError(
-                    f"{row.file}: is {image.width}x{image.height}, less than the crop of "
-                    f"{self.crop} pixels; give a smaller crop or none"
+                    f"{self.table.name}:{row.line}: {row.file}: is {image.width}x{image.height}, "
+                    f"less than the crop of {self.crop} pixels; give a smaller crop or none"
                 )
             image = image.crop(centre(image, self.crop))
         return to_tensor(fit(image, self.size)), torch.tensor(row.labels, dtype=torch.int64)
@@ -70,36 +149,38 @@ class LabelledFiles:
             try:
                 self[index]
             except DataError as error:
-                bad.append(f"line {self.rows[index].line}: {error}")
+                bad.append(str(error))
         if bad:
-            raise DataError(
-                f"{self.table}: {len(bad)} of {len(self)} pictures cannot be used:\n  "
-                + "\n  ".join(bad)
-            )
+            raise unusable(bad, len(self))
 
-    def _check_files(self) -> None:
-        missing = [row for row in self.rows if not row.file.is_file()]
-        if missing:
-            names = ", ".join(row.file.name for row in missing[:NAMED])
-            more = ", ..." if len(missing) > NAMED else ""
-            raise DataError(
-                f"{self.table}:{missing[0].line}: no such picture: {missing[0].file}; "
-                f"{len(missing)} of {len(self.rows)} are missing: {names}{more}; "
-                "add them or take their lines out"
-            )
 
-    def _check_labels(self) -> None:
-        if not self.rows:
-            raise DataError(f"{self.table}: no pictures are left to use")
-        for position, (name, labels) in enumerate(self.attributes.items()):
-            seen = {row.labels[position] for row in self.rows}
-            absent = [label for k, label in enumerate(labels) if k not in seen]
-            if absent:
-                raise DataError(
-                    f"{self.table}: attribute {name!r} has no picture with label "
-                    f"{', '.join(map(repr, absent))} among the {len(self.rows)} used; "
-                    "leave the attribute or label out, or use another split"
-                )
+def missing(table: Path, rows: Sequence[Row]) -> list[str]:
+    """What is wrong if listed files are not there."""
+    gone = [row for row in rows if not row.file.is_file()]
+    if not gone:
+        return []
+    first = gone[0]
+    hint = "; write / between folders" if "\\" in first.file.name else ""
+    return [
+        f"{table}:{first.line}: no such picture: {first.file}; {len(gone)} of {len(rows)} are "
+        f"missing: {some([row.file.name for row in gone])}; add them or take their lines out{hint}"
+    ]
+
+
+def absent(
+    table: Path, rows: Sequence[Row], attributes: dict[str, tuple[str, ...]]
+) -> list[str]:
+    """What is wrong if labels have no example among `rows`."""
+    wrong = []
+    for position, (name, labels) in enumerate(attributes.items()):
+        seen = {row.labels[position] for row in rows}
+        unseen = [repr(label) for k, label in enumerate(labels) if k not in seen]
+        if unseen:
+            wrong.append(
+                f"{table}: attribute {name!r} has no picture with label {some(unseen)} among the "
+                f"{len(rows)} to train on; add some, or leave the label or attribute out"
+            )
+    return wrong
 
 
 def read_text(path: Path) -> str:

@@ -5,6 +5,7 @@ Alone, every function here returns what it was given, and nothing is connected.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,8 +28,10 @@ def connected(device: str) -> Iterator[str]:
     dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     try:
         yield device
+        dist.barrier()  # a process that leaves while another still sends aborts at its exit
     finally:
         dist.destroy_process_group()
+        gc.collect()  # its threads end with the last reference, and must before Python does
 
 
 def rank() -> int:
@@ -65,6 +68,11 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
         p.grad = torch.empty_like(p).copy_(mean.view_as(p))
 
 
+def _device() -> torch.device:
+    """Where this process has to put what it sends."""
+    return torch.device("cuda" if dist.get_backend() == "nccl" else "cpu")
+
+
 def average_terms(terms: Mapping[str, Tensor]) -> dict[str, float]:
     """The mean over processes of every term, as numbers."""
     values = torch.stack([term.detach().double() for term in terms.values()])
@@ -78,9 +86,9 @@ def any_of(flag: bool) -> bool:
     """Whether any process says so, known to all."""
     if processes() == 1:
         return flag
-    votes: list[Any] = [None] * processes()
-    dist.all_gather_object(votes, flag)
-    return any(votes)
+    vote = torch.tensor(float(flag), device=_device())
+    dist.all_reduce(vote, op=dist.ReduceOp.MAX)
+    return bool(vote)
 
 
 def from_first(value: Any) -> Any:

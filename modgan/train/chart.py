@@ -1,0 +1,91 @@
+"""One curve as a small SVG that takes its colours from the page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from modgan.train.markup import Markup, tag
+
+WIDTH, HEIGHT = 320, 160
+LEFT, TOP, RIGHT, BOTTOM = 46, 8, 310, 138  # the frame of the curve
+MOST = 200  # points drawn; of more rows, the mean and the range of neighbours
+FEW = 20  # up to so many points are marked
+HUGE = 1e300  # from here on differences overflow
+Point = tuple[int, float]
+
+
+def chart(points: Sequence[Point], steps: tuple[int, int], label: str) -> Markup:
+    """The values at `points` over the range `steps`; `label` says it to those who cannot see."""
+    low, high = _padded(min(y for _, y in points), max(y for _, y in points))
+    first, last = _padded(*steps)
+
+    def x(step: float) -> str:
+        return f"{LEFT + (step - first) / (last - first) * (RIGHT - LEFT):.1f}"
+
+    def y(value: float) -> str:
+        return f"{BOTTOM - (value - low) / (high - low) * (BOTTOM - TOP):.1f}"
+
+    across = [
+        tag("path", d=f"M{LEFT} {y(v)}H{RIGHT}", class_="grid") for v in ticks(low, high, 4)
+    ]
+    left = [_text(short(v), LEFT - 6, float(y(v)) + 4, "end") for v in ticks(low, high, 4)]
+    below = [_text(short(v), x(v), BOTTOM + 16, "middle") for v in ticks(first, last, 4)]
+    groups = thinned(points)
+    band = [f"{x(step)},{y(top)}" for step, _, _, top in groups]
+    band += [f"{x(step)},{y(bottom)}" for step, bottom, _, _ in reversed(groups)]
+    shade = [tag("polygon", points=" ".join(band), class_="band")] if len(points) > MOST else []
+    line = " ".join(f"{x(step)},{y(mean)}" for step, _, mean, _ in groups)
+    dots = [tag("circle", cx=x(at), cy=y(v), r=2.5, class_="dot") for at, v in points]
+    return tag(
+        "svg",
+        *across,
+        *left,
+        *below,
+        *shade,
+        tag("polyline", points=line, class_="line"),
+        *(dots if len(points) <= FEW else []),
+        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+        role="img",
+        aria_label=label,
+    )
+
+
+def thinned(points: Sequence[Point]) -> list[tuple[float, float, float, float]]:
+    """(step, lowest, mean, highest) of at most MOST groups of neighbours."""
+    count = min(MOST, len(points))
+    cuts = [len(points) * at // count for at in range(count + 1)]
+    groups = [points[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [
+        (
+            sum(step for step, _ in group) / len(group),
+            min(y for _, y in group),
+            sum(y / len(group) for _, y in group),
+            max(y for _, y in group),
+        )
+        for group in groups
+    ]
+
+
+def ticks(low: float, high: float, most: int) -> list[float]:
+    """At most `most` + 1 round numbers from `low` to `high`."""
+    unit = 10.0 ** math.floor(math.log10((high - low) / most))
+    unit *= next(k for k in (1, 2, 5, 10) if (high - low) / (unit * k) <= most)
+    return [k * unit for k in range(math.ceil(low / unit), math.floor(high / unit) + 1)]
+
+
+def short(value: float) -> str:
+    """A number for people: four digits, all of them before the point."""
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.4g}"
+
+
+def _padded(low: float, high: float) -> tuple[float, float]:
+    """A range that is not empty, so that a constant lies in its middle."""
+    if high - low > 1e-9 * max(abs(low), abs(high), 1e-90):
+        return low, high
+    margin = abs(low) / 10 or 1.0
+    return low - margin, high + margin
+
+
+def _text(text: str, x: object, y: object, anchor: str) -> Markup:
+    return tag("text", text, x=x, y=y, text_anchor=anchor)
