@@ -1,4 +1,4 @@
-"""The `modgan` command: edit, list, info, train."""
+"""The `modgan` command: edit, list, info, train, report."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from modgan.graph import Graph
 from modgan.spec import InterfaceError
 from modgan.train import Recipe
 from modgan.train import main as train_main
+from modgan.train.report import report
 from modgan.zoo import DEFAULT, Zoo, ZooError, compose, inspect, load, released
 
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
@@ -31,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="modgan", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for add in (_add_edit, _add_list, _add_info, _add_train):
+    for add in (_add_edit, _add_list, _add_info, _add_train, _add_report):
         add(commands)
     given, rest = parser.parse_known_args(argv)
     if rest and given.command != "train":
@@ -205,6 +206,24 @@ def _train(given: argparse.Namespace, rest: Sequence[str]) -> int:
     return 0
 
 
+def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("report", help="a page about a run, also while it goes on")
+    parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a run")
+    parser.add_argument(
+        "-o", "--out", type=Path, metavar="FILE", help="the page; else report.html in that folder"
+    )
+    parser.set_defaults(act=_report)
+
+
+def _report(given: argparse.Namespace, _: Sequence[str]) -> int:
+    text = report(given.run)
+    out = given.out or given.run / "report.html"
+    with replacing(out) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    print(out)
+    return 0
+
+
 def _imported(path: Path) -> ModuleType:
     """The module that a Python file is; its name is known to `sys.modules`, as training needs."""
     name = f"modgan_recipe_{path.stem}"
@@ -217,5 +236,10 @@ def _imported(path: Path) -> ModuleType:
     assert spec is not None  # None only without a loader
     sys.path.insert(0, str(path.resolve().parent))  # recipes may build on each other
     module = sys.modules[name] = module_from_spec(spec)
-    loader.exec_module(module)
+    try:
+        loader.exec_module(module)
+    except TypeError as error:
+        if "Recipe.__init__" not in str(error):
+            raise
+        raise DataError(f"{path}: {error}; see modgan.train.Recipe") from error
     return module

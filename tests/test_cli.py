@@ -260,9 +260,8 @@ def parts(s):
     return {"E": encoder, "R": PatchReconstructor(encoder.outputs["feature"], image(8))}
 
 
-def batches(s, first):
-    while True:
-        yield {"image": torch.ones(2, 3, 8, 8)}
+def batch(s, at):
+    return {"image": torch.ones(2, 3, 8, 8)}
 
 
 def loss(parts, batch):
@@ -277,7 +276,7 @@ def card(s):
     return Card("CC0-1.0", {"data": "ones"}, graphs={"copy": ["E", "R"]})
 
 
-recipe = Recipe("tiny", Settings(), parts, batches, phases, card)
+recipe = Recipe("tiny", Settings(), parts, batch, phases, card)
 '''
 
 
@@ -305,6 +304,7 @@ def test_train_shows_the_help_of_the_recipe(tmp_path: Path, capsys: Capture) -> 
         (None, "recipe.py: no such recipe; give the path of a Python file"),
         ("x = 1\n", "recipe.py: defines no `recipe = Recipe(...)`; is it a recipe?"),
         ("recipe = 3\n", "recipe.py: defines no `recipe = Recipe(...)`; is it a recipe?"),
+        (RECIPE.replace(", phases, card)", ")"), "missing 2 required positional arguments: 'phases'"),
         ("This is no Python.\n", "recipe.py: is no Python file (invalid syntax"),
         ("\x00\x01", "recipe.py: is no Python file (source code string cannot contain null bytes"),
     ],

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from modgan.train.markup import Markup, tag
 
 WIDTH, HEIGHT = 320, 160
-LEFT, TOP, RIGHT, BOTTOM = 46, 8, 310, 138  # the frame of the curve
+LEFT, TOP, RIGHT, BOTTOM = 46, 8, 300, 138  # the frame of the curve
 MOST = 200  # points drawn; of more rows, the mean and the range of neighbours
 FEW = 20  # up to so many points are marked
 HUGE = 1e300  # from here on differences overflow
@@ -26,11 +27,9 @@ def chart(points: Sequence[Point], steps: tuple[int, int], label: str) -> Markup
     def y(value: float) -> str:
         return f"{BOTTOM - (value - low) / (high - low) * (BOTTOM - TOP):.1f}"
 
-    across = [
-        tag("path", d=f"M{LEFT} {y(v)}H{RIGHT}", class_="grid") for v in ticks(low, high, 4)
-    ]
-    left = [_text(short(v), LEFT - 6, float(y(v)) + 4, "end") for v in ticks(low, high, 4)]
-    below = [_text(short(v), x(v), BOTTOM + 16, "middle") for v in ticks(first, last, 4)]
+    across = [tag("path", d=f"M{LEFT} {y(v)}H{RIGHT}", class_="grid") for v in ticks(low, high)]
+    left = [_text(short(v), LEFT - 6, float(y(v)) + 4, "end") for v in ticks(low, high)]
+    below = [_text(short(v), x(v), BOTTOM + 16, "middle") for v in ticks(first, last)]
     groups = thinned(points)
     band = [f"{x(step)},{y(top)}" for step, _, _, top in groups]
     band += [f"{x(step)},{y(bottom)}" for step, bottom, _, _ in reversed(groups)]
@@ -55,7 +54,7 @@ def thinned(points: Sequence[Point]) -> list[tuple[float, float, float, float]]:
     """(step, lowest, mean, highest) of at most MOST groups of neighbours."""
     count = min(MOST, len(points))
     cuts = [len(points) * at // count for at in range(count + 1)]
-    groups = [points[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+    groups = [points[a:b] for a, b in pairwise(cuts)]
     return [
         (
             sum(step for step, _ in group) / len(group),
@@ -67,10 +66,10 @@ def thinned(points: Sequence[Point]) -> list[tuple[float, float, float, float]]:
     ]
 
 
-def ticks(low: float, high: float, most: int) -> list[float]:
-    """At most `most` + 1 round numbers from `low` to `high`."""
-    unit = 10.0 ** math.floor(math.log10((high - low) / most))
-    unit *= next(k for k in (1, 2, 5, 10) if (high - low) / (unit * k) <= most)
+def ticks(low: float, high: float) -> list[float]:
+    """2 to 6 round numbers from `low` to `high`."""
+    unit = 10.0 ** math.floor(math.log10((high - low) / 5))
+    unit *= next(k for k in (1, 2, 5, 10, 20) if (high - low) / (unit * k) <= 5)
     return [k * unit for k in range(math.ceil(low / unit), math.floor(high / unit) + 1)]
 
 
@@ -83,7 +82,7 @@ def _padded(low: float, high: float) -> tuple[float, float]:
     """A range that is not empty, so that a constant lies in its middle."""
     if high - low > 1e-9 * max(abs(low), abs(high), 1e-90):
         return low, high
-    margin = abs(low) / 10 or 1.0
+    margin = abs(low) / 10 if abs(low) > 1e-90 else 1.0
     return low - margin, high + margin
 
 

@@ -26,8 +26,8 @@ p { margin: .5rem 0; }
 code, pre { font: .875em/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace;
   overflow-wrap: anywhere; }
 pre { margin: .75rem 0; white-space: pre-wrap; }
-nav { margin: 1.5rem 0 0; font-size: .875rem; }
-nav a { color: inherit; margin-right: 1rem; white-space: nowrap; }
+nav { display: flex; flex-wrap: wrap; gap: .25rem 1rem; margin: 1.5rem 0 0; font-size: .875rem; }
+nav a { color: inherit; }
 dl { margin: 1rem 0; }
 .facts div { display: grid; grid-template-columns: 8rem 1fr; gap: 0 1rem; padding: .35rem 0;
   border-bottom: 1px solid var(--rule); }
@@ -45,6 +45,7 @@ caption { text-align: left; padding-bottom: .35rem; }
 th, td { padding: .35rem 1.25rem .35rem 0; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--rule); }
 th { font-weight: 600; }
+table code { white-space: nowrap; }
 thead th { border-bottom-color: var(--soft); }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 figure { margin: 0; break-inside: avoid; }
@@ -53,7 +54,8 @@ img { display: block; max-width: 100%; height: auto; border: 1px solid var(--rul
 .charts, .strip { display: grid; gap: 1.25rem; margin: .75rem 0; }
 .charts { grid-template-columns: repeat(auto-fill, minmax(min(100%, 14.5rem), 1fr)); }
 .strip { grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); }
-.charts b { color: var(--ink); }
+.charts figcaption { font-size: .8rem; line-height: 1.35; margin-bottom: .25rem; }
+.charts b { display: block; color: var(--ink); font-size: .875rem; }
 svg { display: block; width: 100%; height: auto; }
 svg text { fill: var(--soft); font: 11px system-ui, Helvetica, Arial, sans-serif; }
 .grid { stroke: var(--rule); }
@@ -111,6 +113,39 @@ def table(
     title = [tag("caption", caption)] if caption else []
     inside = tag("table", *title, tag("thead", tag("tr", *top)), tag("tbody", *body))
     return tag("div", inside, class_="scroll")
+
+
+def markdown(text: str) -> Markup:
+    """The least that makes Markdown readable: headings and tables; the rest stays as it is."""
+    blocks: list[tuple[bool, list[str]]] = []
+    for line in text.strip().splitlines():
+        tabular = line.lstrip().startswith("|")
+        if not blocks or blocks[-1][0] != tabular:
+            blocks.append((tabular, []))
+        blocks[-1][1].append(line)
+    return joined(_table(lines) if tabular else _text(lines) for tabular, lines in blocks)
+
+
+def _table(lines: Sequence[str]) -> Markup:
+    rows = [
+        [cell.strip() for cell in line.strip().strip("|").split("|")]
+        for line in lines
+        if set(line.strip()) - set("|-: ")
+    ]
+    return table(rows[0], rows[1:]) if rows else Markup()
+
+
+def _text(lines: Sequence[str]) -> Markup:
+    parts: list[Markup] = []
+    rest: list[str] = []
+    for line in [*lines, "#"]:
+        if not line.startswith("#"):
+            rest.append(line)
+            continue
+        text, rest = "\n".join(rest).strip("\n"), []
+        parts += [tag("pre", text)] if text.strip() else []
+        parts += [tag("h3", line.strip("# "))] if line.strip("# ") else []
+    return joined(parts)
 
 
 def document(title: str, body: Iterable[object]) -> str:

@@ -1,0 +1,123 @@
+"""Packing labelled pictures into tar shards, which `modgan.data.shards` reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+from tqdm import tqdm
+
+from modgan.data.images import DataError, fit, open_image
+from modgan.data.order import shuffled
+from modgan.data.shards import COUNT, FORMAT, INDEX, Index, Shard, webdataset
+from modgan.data.table import LabelledFiles, Row, check_name
+from modgan.files import replacing
+
+PER_SHARD = 1000
+FULL = 2**26  # bytes after which a shard is closed early: readers hold a few in memory
+
+
+def pack(
+    sources: Mapping[str, LabelledFiles],
+    out: str | Path,
+    size: int | None = None,
+    per_shard: int = PER_SHARD,
+    progress: bool = False,
+) -> Index:
+    """Write the pictures of every split as shards into the new folder `out`, then `index.json`.
+
+    A shard is a tar file of `key.png` and `key.json`, as webdataset has it, the key being the
+    picture's place in its split; train is packed in a shuffled order, as readers shuffle only near
+    pictures. With `size` they are fitted to it, without they keep their pixels. Only one picture
+    is in memory at a time.
+    """
+    out = Path(out)
+    attributes = _check(sources, out, size, per_shard)
+    splits = {}
+    for split, source in sources.items():
+        splits[split] = tuple(_shards(split, source, out, size, per_shard, progress))
+    index = Index(attributes, splits, size)
+    with replacing(out / INDEX) as temporary:  # the last: a folder without it is no set
+        text = json.dumps({"format": FORMAT, **asdict(index)}, indent=1, ensure_ascii=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+    return index
+
+
+def _check(
+    sources: Mapping[str, LabelledFiles], out: Path, size: int | None, per_shard: int
+) -> dict[str, tuple[str, ...]]:
+    """The attributes, which all splits share."""
+    webdataset()
+    if (size is not None and size < 1) or not 1 <= per_shard <= COUNT:
+        raise DataError(
+            f"pack: expected a size of at least 1 pixel and 1 to {COUNT} pictures a shard, "
+            f"got {size} and {per_shard}"
+        )
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise DataError(f"{out}: exists already; choose another folder, or remove it")
+    attributes = [source.attributes for source in sources.values()]
+    for split, each in zip(sources, attributes, strict=True):
+        check_name("pack: split", split)
+        if each != attributes[0] or list(each) != list(attributes[0]):
+            raise DataError(
+                f"pack: split {split!r} has attributes {each}, another {attributes[0]}; "
+                "all must have the same"
+            )
+    if not attributes:
+        raise DataError("pack: no splits are given")
+    return attributes[0]
+
+
+def _shards(
+    split: str,
+    source: LabelledFiles,
+    out: Path,
+    size: int | None,
+    per_shard: int,
+    progress: bool,
+) -> Iterator[Shard]:
+    """Write the shards of a split one after the other."""
+    order = shuffled(len(source), 0, 0).tolist() if split == "train" else range(len(source))
+    rest = iter(tqdm(order, f"packing {split}", disable=not progress, unit="picture"))
+    number, done = 0, 0
+    while done < len(source):
+        name = f"{split}_{number:06d}.tar"
+        with replacing(out / name) as temporary:
+            count = _write(temporary, source, rest, size, min(per_shard, len(source) - done))
+        yield Shard(name, count)
+        number, done = number + 1, done + count
+
+
+def _write(
+    path: Path, source: LabelledFiles, rest: Iterator[int], size: int | None, most: int
+) -> int:
+    """Fill one shard from the indices in `rest`; return how many pictures it holds."""
+    # without times, packing again gives the same bytes
+    with path.open("wb") as file, webdataset().TarWriter(file, encoder=False, mtime=0) as tar:
+        for count in range(1, most + 1):
+            index = next(rest)
+            row = source.rows[index]
+            sample = {"png": _png(row.file, size), "json": _json(row, source.attributes)}
+            tar.write({"__key__": f"{index:08d}", **sample})
+            if file.tell() >= FULL:
+                break
+    return count
+
+
+def _png(path: Path, size: int | None) -> bytes:
+    picture: Image.Image = open_image(path)
+    if size is not None:
+        picture = fit(picture, size)
+    with BytesIO() as file:
+        picture.save(file, "PNG")
+        return file.getvalue()
+
+
+def _json(row: Row, attributes: Mapping[str, tuple[str, ...]]) -> bytes:
+    given = zip(attributes.items(), row.labels, strict=True)
+    text = json.dumps({name: labels[k] for (name, labels), k in given}, ensure_ascii=False)
+    return text.encode()
