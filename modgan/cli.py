@@ -1,4 +1,4 @@
-"""The `modgan` command: edit, list, info, train, report."""
+"""The `modgan` command: edit, list, info, train, report, pack."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from tqdm import tqdm
 from modgan.card import page
 from modgan.component import UnknownName
 from modgan.data.images import DataError, fit, open_image, sheet
+from modgan.data.open import open_folder
+from modgan.data.pack import PER_SHARD, pack
+from modgan.data.table import SPLITS
 from modgan.files import replacing
 from modgan.graph import Graph
 from modgan.spec import InterfaceError
@@ -32,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="modgan", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for add in (_add_edit, _add_list, _add_info, _add_train, _add_report):
+    for add in (_add_edit, _add_list, _add_info, _add_train, _add_report, _add_pack):
         add(commands)
     given, rest = parser.parse_known_args(argv)
     if rest and given.command != "train":
@@ -243,3 +246,23 @@ def _imported(path: Path) -> ModuleType:
             raise
         raise DataError(f"{path}: {error}; see modgan.train.Recipe") from error
     return module
+
+
+def _add_pack(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("pack", help="write a labelled folder as tar shards")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="pictures and their table")
+    parser.add_argument("-o", "--out", type=Path, required=True, help="a new folder for the shards")
+    parser.add_argument("--size", type=int, help="pixels to fit pictures to; else kept as they are")
+    parser.add_argument(
+        "--per-shard", type=int, default=PER_SHARD, help="pictures in a shard (%(default)s)"
+    )
+    parser.set_defaults(act=_pack)
+
+
+def _pack(given: argparse.Namespace, _: Sequence[str]) -> int:
+    sources = {split: open_folder(given.folder, split=split) for split in SPLITS}
+    index = pack(sources, given.out, given.size, given.per_shard, progress=True)
+    counts = ", ".join(f"{split} {len(source)}" for split, source in sources.items())
+    shards = sum(len(shards) for shards in index.splits.values())
+    print(f"{given.out}: {counts} pictures in {shards} shards")
+    return 0

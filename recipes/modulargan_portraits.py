@@ -22,6 +22,7 @@ import portraits_judge
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from portraits_judge import checked
 from torch import Tensor
 
 from modgan.card import Card
@@ -32,9 +33,8 @@ from modgan.components import (
     PatchReconstructor,
     ResidualTransformer,
 )
-from modgan.data.images import AttributeImages, Cached, cached
+from modgan.data.images import AttributeImages, cached
 from modgan.data.images import batch as pictures_of
-from modgan.data.open import open_folder
 from modgan.data.order import draw, seed_of
 from modgan.data.portraits import Portraits
 from modgan.losses import l1, label_critic_real, logistic_d, logistic_g, of_label, r1
@@ -85,29 +85,33 @@ class Settings:
 
 
 @cache
-def source(s: Settings) -> AttributeImages:
+def pictures(s: Settings) -> AttributeImages:
     """The pictures to learn from; their attributes decide which T's there are."""
     if s.data:
-        return open_folder(s.data, s.size, "train")
-    return Portraits(s.pictures, s.size, s.data_seed)
+        return checked(s.data, s.size, s.workers).train
+    return cached(Portraits(s.pictures, s.size, s.data_seed), s.workers, progress=True)
 
 
 def others(s: Settings, split: str, count: int) -> AttributeImages:
     """Pictures that are not trained on, of the split "val" or "test"."""
     if s.data:
-        return open_folder(s.data, s.size, split)
+        return getattr(checked(s.data, s.size, s.workers), split)
     return Portraits(count, s.size, {"val": 50, "test": 99}[split])
 
 
-@cache
-def held(s: Settings) -> Cached:
-    """The same, decoded once."""
-    return cached(source(s), s.workers, progress=True)
+def plan(s: Settings) -> str:
+    """What was found in the folder, and what will be trained on it."""
+    drawn = f"# {s.pictures:,} drawn portraits, seed {s.data_seed}\n"
+    found = str(checked(s.data, s.size, s.workers)) if s.data else drawn
+    return f"""{found}
+{s.steps:,} steps of {s.batch} pictures that are edited and {s.reals} more for D, {s.size}×{s.size};
+the first {s.teach} teach D the labels, edits begin after them.
+"""
 
 
 def parts(s: Settings) -> dict[str, Component]:
     """What is trained, by name."""
-    picture, values = image(s.size), {name: list(v) for name, v in source(s).attributes.items()}
+    picture, values = image(s.size), {name: list(v) for name, v in pictures(s).attributes.items()}
     E = PatchEncoder(picture, s.channels, space="portraits@training")
     feature = E.outputs["feature"]
     transformers = {
@@ -120,11 +124,11 @@ def parts(s: Settings) -> dict[str, Component]:
 
 def batch(s: Settings, at: Share) -> Batch:
     """Pictures, their labels, which T's act in which order, and the labels they should give."""
-    data, joint, own = held(s), at.joint(s.seed), at.own(s.seed)
+    data, joint, own = pictures(s), at.joint(s.seed), at.own(s.seed)
     chosen = draw(
         data, at.position(s.batch + s.reals), s.batch + s.reals, seed_of(s.seed, at.order)
     )
-    pictures, labels = pictures_of(data, chosen)
+    x, labels = pictures_of(data, chosen)
     counts = torch.tensor([len(values) for values in data.attributes.values()])
     # one T acts alone, as in the paper; in every fourth step two act in a row
     chain = torch.randperm(len(counts), generator=joint)[: 2 if at.step % 4 == 3 else 1].tolist()
@@ -133,7 +137,7 @@ def batch(s: Settings, at: Share) -> Batch:
     acts = torch.zeros(there.shape, dtype=torch.bool)
     acts[s.same :, chain] = True
     return {
-        "image": pictures.contiguous(memory_format=torch.channels_last),
+        "image": x.contiguous(memory_format=torch.channels_last),
         "labels": labels,
         "target": torch.where(acts, other, there),
         "names": list(data.attributes),
@@ -272,7 +276,12 @@ def score(s: Settings, folder: Path, device: str) -> Score:
 def judge(s: Settings, folder: Path) -> Component:
     """A classifier of the same kind of pictures, trained in `folder`/judge."""
     chosen = portraits_judge.Settings(
-        s.data, s.licence, s.size, pictures=min(8_000, s.pictures), steps=s.judge_steps
+        s.data,
+        s.licence,
+        s.size,
+        pictures=min(8_000, s.pictures),
+        steps=s.judge_steps,
+        workers=s.workers,
     )
     path = run(portraits_judge.recipe, chosen, folder / "judge", resume=True)
     return load(path)["Q"]
@@ -281,7 +290,7 @@ def judge(s: Settings, folder: Path) -> Component:
 def card(s: Settings) -> Card:
     """What the zoo is."""
     drawn = f"{s.pictures} drawn portraits, seed {s.data_seed} (Apache-2.0)"
-    edit = ["E", *(f"T_{name}" for name in source(s).attributes), "R"]
+    edit = ["E", *(f"T_{name}" for name in pictures(s).attributes), "R"]
     graphs = {"edit": edit, "reconstruct": ["E", "R"]}
     return Card(s.licence, {"data": s.data or drawn}, graphs=graphs)
 
@@ -309,6 +318,7 @@ recipe = Recipe(
     batch=batch,
     phases=phases,
     card=card,
+    plan=plan,
     sheet=samples,
     score=score,
     variants={"paper": modulargan_paper.recipe},

@@ -19,9 +19,9 @@ import torch
 from modgan.card import Card
 from modgan.component import Component
 from modgan.components import AttributeCoder
+from modgan.data.check import Checked, check
 from modgan.data.images import AttributeImages, cached
 from modgan.data.images import batch as pictures_of
-from modgan.data.open import open_folder
 from modgan.data.order import draw, seed_of
 from modgan.data.portraits import Portraits
 from modgan.losses import classification
@@ -50,34 +50,34 @@ class Settings:
 
 
 @cache
-def source(s: Settings) -> AttributeImages:
-    """The pictures to learn from."""
-    if s.data:
-        return open_folder(s.data, s.size, "train")
-    return Portraits(s.pictures, s.size, s.data_seed)
+def checked(data: str, size: int, workers: int) -> Checked:
+    """The pictures of a folder: all of them checked, and decoded once."""
+    return check(data, size, workers, progress=True)
 
 
 @cache
-def held(s: Settings) -> AttributeImages:
-    """The same, decoded once where they fit."""
-    return cached(source(s), s.workers, progress=True)
+def pictures(s: Settings) -> AttributeImages:
+    """The pictures to learn from, held in memory where they fit."""
+    if s.data:
+        return checked(s.data, s.size, s.workers).train
+    return cached(Portraits(s.pictures, s.size, s.data_seed), s.workers, progress=True)
 
 
 def parts(s: Settings) -> dict[str, Component]:
     """What is trained, by name."""
-    labels = {name: list(values) for name, values in source(s).attributes.items()}
+    labels = {name: list(values) for name, values in pictures(s).attributes.items()}
     return {"Q": AttributeCoder(image(s.size), labels, s.channels)}
 
 
 def batch(s: Settings, at: Share) -> Batch:
     """Pictures, half of them with noise, and their labels."""
-    data, rng = held(s), at.own(s.seed)
+    data, rng = pictures(s), at.own(s.seed)
     chosen = draw(data, at.position(s.batch), s.batch, seed_of(s.seed, at.order))
-    pictures, labels = pictures_of(data, chosen)
+    x, labels = pictures_of(data, chosen)
     strength = s.noise * torch.rand(s.batch, 1, 1, 1, generator=rng)
     strength[::2] = 0
-    noise = torch.randn(pictures.shape, generator=rng)
-    return {"image": pictures + strength * noise, "labels": labels}
+    noise = torch.randn(x.shape, generator=rng)
+    return {"image": x + strength * noise, "labels": labels}
 
 
 def loss(parts: Mapping[str, Component], batch: Batch) -> dict[str, torch.Tensor]:
@@ -89,7 +89,7 @@ def loss(parts: Mapping[str, Component], batch: Batch) -> dict[str, torch.Tensor
 
 def phases(s: Settings) -> list[Phase]:
     """Which parts learn what, and at what rate."""
-    weights = dict.fromkeys(source(s).attributes, 1.0)
+    weights = dict.fromkeys(pictures(s).attributes, 1.0)
     return [Phase("Q", ("Q",), loss, weights, s.lr, betas=(0.9, 0.99))]
 
 

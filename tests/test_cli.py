@@ -304,7 +304,10 @@ def test_train_shows_the_help_of_the_recipe(tmp_path: Path, capsys: Capture) -> 
         (None, "recipe.py: no such recipe; give the path of a Python file"),
         ("x = 1\n", "recipe.py: defines no `recipe = Recipe(...)`; is it a recipe?"),
         ("recipe = 3\n", "recipe.py: defines no `recipe = Recipe(...)`; is it a recipe?"),
-        (RECIPE.replace(", phases, card)", ")"), "missing 2 required positional arguments: 'phases'"),
+        (
+            RECIPE.replace(", phases, card)", ")"),
+            "missing 2 required positional arguments: 'phases'",
+        ),
         ("This is no Python.\n", "recipe.py: is no Python file (invalid syntax"),
         ("\x00\x01", "recipe.py: is no Python file (source code string cannot contain null bytes"),
     ],

@@ -116,14 +116,20 @@ def test_the_paper_size_takes_a_step(tmp_path: Path) -> None:
 
 
 def test_own_pictures_decide_the_transformers(tmp_path: Path) -> None:
-    rows = ["file,hat,colour"]
-    for index in range(8):
-        Image.new("RGB", (40, 30), (30 * index, 90, 200)).save(tmp_path / f"{index}.png")
-        rows.append(f"{index}.png,{'no' if index % 2 else 'yes'},{'red' if index < 4 else 'blue'}")
+    rows = ["file,hat,colour,split"]
+    splits = ["train"] * 4 + ["val"] * 4 + ["test"] * 4
+    for index, split in enumerate(splits):
+        Image.new("RGB", (40, 30), (20 * index, 90, 200)).save(tmp_path / f"{index}.png")
+        hat, colour = "no" if index % 2 else "yes", "red" if index % 4 < 2 else "blue"
+        rows.append(f"{index}.png,{hat},{colour},{split}")
     (tmp_path / "attributes.csv").write_text("\n".join(rows))
     flags = ["--smoke", "--data", str(tmp_path), "--licence", "MIT", "--out", str(tmp_path / "run")]
     assert main(["train", str(FOLDER / "modulargan_portraits.py"), *flags]) == 0
     zoo = modgan.load(tmp_path / "run/modulargan_portraits.safetensors")
     assert list(zoo) == ["E", "T_hat", "T_colour", "R"]
     assert zoo["T_colour"].inputs["colour"].labels == ("blue", "red")
+    figures = {row["name"]: (row["split"], row["n"]) for row in zoo.card.metrics}
+    assert figures["hat+colour, error %"] == figures["hat as it is, error %"] == ("test", 4)
+    assert "| hat | no | 2 | 2 | 2 |" in (tmp_path / "run/plan.md").read_text()
+    assert "hat+colour" in (tmp_path / "run/report.html").read_text()
     assert (zoo.card.licence, zoo.card.provenance["data"]) == ("MIT", str(tmp_path))

@@ -232,9 +232,11 @@ def test_tensorboard_that_is_not_there_is_named(
 
 
 def test_a_plan_is_told_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run(replace(tiny.recipe, plan=lambda s: "# what will be"), SETTINGS, tmp_path)
-    assert capsys.readouterr().out.startswith("# what will be")
-    assert (tmp_path / "plan.md").read_text() == "# what will be\n"
+    run(replace(tiny.recipe, plan=lambda s: "# what will be\n"), SETTINGS, tmp_path)
+    plan = (tmp_path / "plan.md").read_text()
+    assert plan.startswith("# what will be\n\n| part | component | parameters | trained in |\n")
+    assert "| T_hair | residual_transformer |" in plan and "| D |" in plan.splitlines()[-1][:5]
+    assert plan in capsys.readouterr().err
 
 
 def test_sheets_are_pictures(tmp_path: Path) -> None:

@@ -10,9 +10,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from modgan.data.images import DataError
-from modgan.data.table import LabelledFiles, Row, check_name, read_text
+from modgan.data.table import (
+    SPLITS,
+    SUFFIXES,
+    LabelledFiles,
+    Listing,
+    Row,
+    check_name,
+    divide,
+    few,
+    read_text,
+)
 
-SPLITS = ("train", "valid", "test")  # 0, 1, 2 in list_eval_partition
 LISTS = (".", "Anno", "Eval")  # as people unpack it, then as the authors publish it
 PICTURES = (  # the archive of Kaggle holds the folder twice, one in the other
     "img_align_celeba/img_align_celeba",
@@ -21,14 +30,17 @@ PICTURES = (  # the archive of Kaggle holds the folder twice, one in the other
     "Img/img_align_celeba",
     "Img/img_align_celeba_png",
 )
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")  # tried in turn where the listed is not there
 # Straight_Hair and Wavy_Hair are no colours, and either goes with any colour.
 HAIR = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Gray_Hair")
 RENAMED = {"5_o_Clock_Shadow": "five_o_clock_shadow"}  # a name must begin with a letter
 
 
 class CelebA(LabelledFiles):
-    """CelebA's layout: pictures, `list_attr_celeba` and, to take a split, `list_eval_partition`.
+    """CelebA's layout: pictures, `list_attr_celeba` and, if it is split, `list_eval_partition`.
+
+    `split` takes train, val (1 in the partition) or test, or "all". Of those that the partition
+    has no picture for, or without one, a tenth each is taken out of train by the name of the
+    picture (`modgan.data.table.divide`).
 
     `attributes` maps a name to one column, which makes labels ("no", "yes"), or to several
     exclusive columns, which make a label each, named after what they do not share:
@@ -56,20 +68,40 @@ class CelebA(LabelledFiles):
     ) -> None:
         if split not in (*SPLITS, "all"):
             raise ValueError(f"split {split!r}: expected {', '.join(SPLITS)} or all")
-        root = Path(root)
-        listing = _find_list(root, "list_attr_celeba")
-        columns, lines = _read_attributes(listing)
-        chosen = _choose(columns, attributes, rest, listing)
-        if split != "all":
-            lines = _take(lines, _read_partition(root), SPLITS.index(split), listing)
-        rows, skipped = _label(lines, chosen, _Pictures(root))
-        self.skipped = dict(skipped)
-        if not rows:
-            raise DataError(
-                f"{listing}: no pictures are left to use: {len(lines)} in split {split!r}, "
-                f"skipped {self.skipped}; choose other attributes, rest= or split"
-            )
-        super().__init__(listing, rows, {one.name: one.labels for one in chosen}, size, crop)
+        listing = list_celeba(Path(root), attributes, rest, split != "all")
+        rows = listing.take(None if split == "all" else split)
+        self.skipped = dict(listing.skipped["train" if split == "all" else split])
+        complete = split in ("all", "train")
+        super().__init__(listing.table, rows, listing.attributes, size, crop, complete)
+
+
+def list_celeba(
+    root: Path,
+    attributes: Mapping[str, str | Sequence[str]] | None = None,
+    rest: str = "skip",
+    divided: bool = True,
+) -> Listing:
+    """What the lists say, and all that is wrong with them; not `divided`, everything is train."""
+    path = _find_list(root, "list_attr_celeba")
+    columns, lines, wrong = _read_attributes(path)
+    chosen = _choose(columns, attributes, rest, path)
+    pictures = _Pictures(root)
+    splits, drawn = ["train"] * len(lines), list[str]()
+    if divided:
+        parts = _partition(root, path, lines, wrong)
+        splits, drawn = divide([line.name for line in lines], parts)
+    rows: dict[str, list[Row]] = {split: [] for split in SPLITS}
+    skipped = {split: Counter[str]() for split in SPLITS}
+    for line, split in zip(lines, splits, strict=True):
+        labels = [one.label(line.values) for one in chosen]
+        known = tuple(label for label in labels if label is not None)
+        if len(known) == len(chosen):
+            rows[split].append(Row(line.number, pictures.file(line.name), known))
+        else:
+            skipped[split][chosen[labels.index(None)].reason(line.values)] += 1
+    labels_of = {one.name: one.labels for one in chosen}
+    unlisted = pictures.without({line.name for line in lines})
+    return Listing(path, labels_of, rows, tuple(drawn), skipped, unlisted, wrong)
 
 
 class _Line(NamedTuple):
@@ -114,31 +146,38 @@ def _find_list(root: Path, stem: str) -> Path:
     for path in _places(root, stem):
         if path.is_file():
             return path
-    hint = "; or take split='all'" if "partition" in stem else ""
-    raise DataError(f"{root}: holds no {stem}.txt or .csv; copy CelebA's list there{hint}")
+    raise DataError(f"{root}: holds no {stem}.txt or .csv; copy CelebA's list there")
 
 
-def _read_attributes(path: Path) -> tuple[tuple[str, ...], list[_Line]]:
-    """The column names and the lines of the list, checked."""
+def _read_attributes(path: Path) -> tuple[tuple[str, ...], list[_Line], list[str]]:
+    """The column names, the lines of the list that can be used, and what is wrong with others."""
     header, body = _split_header(path)
     if not header or len(set(header)) < len(header):
         raise DataError(f"{path}: expected different column names in the header, got {header}")
-    lines, seen = [], dict[str, int]()
+    lines, wrong, seen = [], [], dict[str, int]()
     for line in body:
-        where = f"{path}:{line.number}"
-        if len(line.values) != len(header):
-            raise DataError(
-                f"{where}: {line.name} has {len(line.values)} values, the header names "
-                f"{len(header)} columns; correct the line"
-            )
-        wrong = set(line.values) - {"-1", "1"}
-        if wrong:
-            raise DataError(f"{where}: {line.name} has {sorted(wrong)}, expected -1 or 1")
-        if line.name in seen:
-            raise DataError(f"{where}: {line.name} is listed before, in line {seen[line.name]}")
-        seen[line.name] = line.number
-        lines.append(line)
-    return header, lines
+        reason = _reason(line, header, seen)
+        if reason:
+            wrong.append(f"{path}:{line.number}: {line.name} {reason}")
+        else:
+            lines.append(line)
+        seen.setdefault(line.name, line.number)
+    return header, lines, few(path, wrong)
+
+
+def _reason(line: _Line, header: tuple[str, ...], seen: Mapping[str, int]) -> str:
+    """What is wrong with a line, if anything is."""
+    if len(line.values) != len(header):
+        return (
+            f"has {len(line.values)} values, the header names {len(header)} columns; "
+            "correct the line"
+        )
+    strange = sorted(set(line.values) - {"-1", "1"})
+    if strange:
+        return f"has {strange}, expected -1 or 1; correct the line"
+    if line.name in seen:
+        return f"is listed before, in line {seen[line.name]}; take one of the lines out"
+    return ""
 
 
 def _split_header(path: Path) -> tuple[tuple[str, ...], Iterator[_Line]]:
@@ -166,35 +205,40 @@ def _cells(rows: Iterator[list[str]], first: int) -> Iterator[_Line]:
             yield _Line(number, cells[0], tuple(cell.strip() for cell in cells[1:]))
 
 
-def _read_partition(root: Path) -> dict[str, int]:
-    """Picture name -> position in SPLITS."""
+def _read_partition(root: Path) -> dict[str, str]:
+    """Picture name -> split."""
     path = _find_list(root, "list_eval_partition")
     text = read_text(path).splitlines()
     if path.suffix == ".csv":
         body = _cells(csv.reader(text[1:]), 2)
     else:
         body = _cells((line.split() for line in text), 1)
-    parts: dict[str, int] = {}
+    parts: dict[str, str] = {}
     for number, name, values in body:
         if values not in (("0",), ("1",), ("2",)):
             raise DataError(
-                f"{path}:{number}: expected a picture and 0 (train), 1 (valid) or 2 (test), "
+                f"{path}:{number}: expected a picture and 0 (train), 1 (val) or 2 (test), "
                 f"got {' '.join((name, *values))[:60]!r}"
             )
         if name in parts:
             raise DataError(f"{path}:{number}: {name} is listed before; take one of the lines out")
-        parts[name] = int(values[0])
+        parts[name] = SPLITS[int(values[0])]
     return parts
 
 
-def _take(lines: list[_Line], parts: dict[str, int], part: int, listing: Path) -> list[_Line]:
-    for line in lines:
-        if line.name not in parts:
-            raise DataError(
-                f"{listing}:{line.number}: {line.name} is not in list_eval_partition; "
-                "add it there, or take split='all'"
-            )
-    return [line for line in lines if parts[line.name] == part]
+def _partition(root: Path, path: Path, lines: list[_Line], wrong: list[str]) -> list[str] | None:
+    """The split of every line as the partition says it, None where there is no partition."""
+    if not has_list(root, "list_eval_partition"):
+        return None
+    parts = _read_partition(root)
+    unknown = [line for line in lines if line.name not in parts]
+    if unknown:
+        first = unknown[0]
+        wrong.append(
+            f"{path}:{first.number}: {first.name} is not in list_eval_partition, nor are "
+            f"{len(unknown) - 1} others; add them there, or take the partition away"
+        )
+    return [parts.get(line.name, "train") for line in lines]
 
 
 def _choose(
@@ -249,20 +293,6 @@ def _labels(name: str, group: tuple[str, ...], rest: str) -> tuple[str, ...]:
     return tuple(labels)
 
 
-def _label(
-    lines: list[_Line], chosen: list[_Attribute], pictures: _Pictures
-) -> tuple[list[Row], Counter[str]]:
-    rows, skipped = [], Counter[str]()
-    for line in lines:
-        labels = [one.label(line.values) for one in chosen]
-        known = tuple(label for label in labels if label is not None)
-        if len(known) == len(chosen):
-            rows.append(Row(line.number, pictures.file(line.name), known))
-        else:
-            skipped[chosen[labels.index(None)].reason(line.values)] += 1
-    return rows, skipped
-
-
 class _Pictures:
     """The folder of pictures, listed once: the set has 202,599."""
 
@@ -283,3 +313,9 @@ class _Pictures:
         stem = Path(name).stem
         others = (stem + suffix for suffix in SUFFIXES)
         return self.folder / next((other for other in others if other in self.names), name)
+
+    def without(self, names: set[str]) -> list[str]:
+        """Pictures in the folder that no name is listed for; hidden files are none."""
+        used = {self.file(name).name for name in names}
+        found = (name for name in self.names - used if Path(name).suffix.lower() in SUFFIXES)
+        return sorted(name for name in found if not name.startswith("."))

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from modgan.data.images import DataError
 from modgan.data.table import (
-    NAMED,
     SPELLINGS,
     SPLITS,
     SUFFIXES,
@@ -19,6 +18,7 @@ from modgan.data.table import (
     Row,
     check_name,
     divide,
+    few,
     read_text,
     some,
 )
@@ -103,10 +103,7 @@ def _read(path: Path) -> tuple[list[str], list[_Line]]:
 
 def _without_empty_columns(lines: list[_Line]) -> list[_Line]:
     """Spreadsheets write columns at the right that hold nothing."""
-    width = max(
-        k + 1 for line in lines for k, cell in enumerate(line.cells) if cell or k < len(line.cells)
-        and cell
-    )
+    width = max(k + 1 for line in lines for k, cell in enumerate(line.cells) if cell)
     return [_Line(line.number, line.cells[:width]) for line in lines]
 
 
@@ -149,18 +146,14 @@ def _good(path: Path, header: list[str], lines: list[_Line]) -> tuple[list[_Line
         else:
             good.append(line)
         first.setdefault(cells[0], number)
-    return good, _few(path, wrong) + [_holes(path, *each) for each in empty.items()]
-
-
-def _few(path: Path, wrong: list[str]) -> list[str]:
-    more = len(wrong) - NAMED
-    return [*wrong[:NAMED], f"{path}: {more} more lines like these"] if more > 0 else wrong
+    return good, few(path, wrong) + [_holes(path, *each) for each in empty.items()]
 
 
 def _holes(path: Path, name: str, numbers: Sequence[int]) -> str:
     also = f", in {len(numbers)} lines: {some(numbers)}" if len(numbers) > 1 else ""
     return (
-        f"{path}:{numbers[0]}: the cell of {name!r} is empty{also}; fill it in, or take the line out"
+        f"{path}:{numbers[0]}: the cell of {name!r} is empty{also}; "
+        "fill it in, or take the line out"
     )
 
 
@@ -216,8 +209,6 @@ def _index(labels: tuple[str, ...], value: str) -> int:
 
 def _unlisted(root: Path, listed: set[Path]) -> list[str]:
     """Pictures under `root` that the table does not name; hidden files are none."""
-    return sorted(
-        str(path.relative_to(root))
-        for path in root.rglob("[!.]*")
-        if path.suffix.lower() in SUFFIXES and path not in listed
-    )
+    pictures = (path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
+    names = (path.relative_to(root) for path in pictures if path not in listed)
+    return sorted(str(name) for name in names if not any(p.startswith(".") for p in name.parts))

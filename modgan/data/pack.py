@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
 
-from PIL import Image
 from tqdm import tqdm
 
-from modgan.data.images import DataError, fit, open_image
+from modgan.data.images import AttributeImages, DataError, centre, fit, open_image
 from modgan.data.order import shuffled
 from modgan.data.shards import COUNT, FORMAT, INDEX, Index, Shard, webdataset
 from modgan.data.table import LabelledFiles, Row, check_name
@@ -22,7 +21,7 @@ FULL = 2**26  # bytes after which a shard is closed early: readers hold a few in
 
 
 def pack(
-    sources: Mapping[str, LabelledFiles],
+    sources: Mapping[str, AttributeImages],
     out: str | Path,
     size: int | None = None,
     per_shard: int = PER_SHARD,
@@ -36,15 +35,29 @@ def pack(
     is in memory at a time.
     """
     out = Path(out)
-    attributes = _check(sources, out, size, per_shard)
+    folders = _folders(sources)
+    attributes = _check(folders, out, size, per_shard)
     splits = {}
-    for split, source in sources.items():
+    for split, source in folders.items():
         splits[split] = tuple(_shards(split, source, out, size, per_shard, progress))
     index = Index(attributes, splits, size)
     with replacing(out / INDEX) as temporary:  # the last: a folder without it is no set
         text = json.dumps({"format": FORMAT, **asdict(index)}, indent=1, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8")
     return index
+
+
+def _folders(sources: Mapping[str, AttributeImages]) -> dict[str, LabelledFiles]:
+    """The sources, if they are pictures in files."""
+    folders = {}
+    for split, source in sources.items():
+        if not isinstance(source, LabelledFiles):
+            raise DataError(
+                f"pack: split {split!r} is {type(source).__name__}, expected pictures in files; "
+                "give the folder of the pictures and their table"
+            )
+        folders[split] = source
+    return folders
 
 
 def _check(
@@ -81,35 +94,43 @@ def _shards(
     progress: bool,
 ) -> Iterator[Shard]:
     """Write the shards of a split one after the other."""
-    order = shuffled(len(source), 0, 0).tolist() if split == "train" else range(len(source))
-    rest = iter(tqdm(order, f"packing {split}", disable=not progress, unit="picture"))
-    number, done = 0, 0
-    while done < len(source):
-        name = f"{split}_{number:06d}.tar"
-        with replacing(out / name) as temporary:
-            count = _write(temporary, source, rest, size, min(per_shard, len(source) - done))
-        yield Shard(name, count)
-        number, done = number + 1, done + count
+    count = len(source)
+    order = shuffled(count, 0, 0).tolist() if split == "train" else list(range(count))
+    with tqdm(total=count, desc=f"packing {split}", disable=not progress, unit="picture") as bar:
+        number, done = 0, 0
+        while done < count:
+            name = f"{split}_{number:06d}.tar"
+            with replacing(out / name) as temporary:
+                written = _write(temporary, source, order[done : done + per_shard], size, bar)
+            yield Shard(name, written)
+            number, done = number + 1, done + written
 
 
 def _write(
-    path: Path, source: LabelledFiles, rest: Iterator[int], size: int | None, most: int
+    path: Path, source: LabelledFiles, indices: Sequence[int], size: int | None, bar: tqdm[None]
 ) -> int:
-    """Fill one shard from the indices in `rest`; return how many pictures it holds."""
+    """Fill one shard with as many pictures as go into it; return how many those are."""
+    written = 0
     # without times, packing again gives the same bytes
     with path.open("wb") as file, webdataset().TarWriter(file, encoder=False, mtime=0) as tar:
-        for count in range(1, most + 1):
-            index = next(rest)
+        for index in indices:
             row = source.rows[index]
-            sample = {"png": _png(row.file, size), "json": _json(row, source.attributes)}
-            tar.write({"__key__": f"{index:08d}", **sample})
+            files = {
+                "png": _png(row.file, source.crop, size),
+                "json": _json(row, source.attributes),
+            }
+            tar.write({"__key__": f"{index:08d}", **files})
+            written += 1
+            bar.update()
             if file.tell() >= FULL:
                 break
-    return count
+    return written
 
 
-def _png(path: Path, size: int | None) -> bytes:
-    picture: Image.Image = open_image(path)
+def _png(path: Path, crop: int | None, size: int | None) -> bytes:
+    picture = open_image(path)
+    if crop is not None:
+        picture = picture.crop(centre(picture, crop))
     if size is not None:
         picture = fit(picture, size)
     with BytesIO() as file:

@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 from itertools import accumulate, islice
 from pathlib import Path
@@ -85,7 +86,8 @@ class Shards:
         self.attributes = self.index.attributes
         self.shards = _of_split(self.root / INDEX, self.index, split)
         _check_size(self.root / INDEX, self.index, size)
-        self._starts = [0, *accumulate(shard.count for shard in self.shards)]
+        self._counts = tuple(shard.count for shard in self.shards)
+        self._starts = [0, *accumulate(self._counts)]
         self._lock = threading.Lock()
         self._loaded: OrderedDict[int, list[Sample]] = OrderedDict()
         webdataset()  # a missing library is said now, not at the first picture
@@ -123,10 +125,7 @@ class Shards:
 
     def _rest_of_window(self, epoch: int, offset: int, seed: int) -> Tensor:
         """The samples of an epoch from `offset` to the end of the window that it falls into."""
-        shards = shuffled(len(self.shards), seed, epoch).tolist()
-        windows = [shards[k : k + self.window] for k in range(0, len(shards), self.window)]
-        sizes = (sum(self.shards[number].count for number in window) for window in windows)
-        starts = [0, *accumulate(sizes)]
+        windows, starts = _windows(self._counts, self.window, seed, epoch)
         k = bisect_right(starts, offset) - 1
         samples = torch.cat(
             [torch.arange(self._starts[each], self._starts[each + 1]) for each in windows[k]]
@@ -167,6 +166,16 @@ class Shards:
                 f"{url}: cannot be fetched ({error}); check the connection and the url in "
                 f"{self.root / INDEX}"
             ) from error
+
+
+@lru_cache(maxsize=4)  # a batch is asked for many times in an epoch
+def _windows(
+    counts: tuple[int, ...], window: int, seed: int, epoch: int
+) -> tuple[list[list[int]], list[int]]:
+    """The shards of every window of an epoch, and at which sample of the epoch each starts."""
+    shards = shuffled(len(counts), seed, epoch).tolist()
+    windows = [shards[k : k + window] for k in range(0, len(shards), window)]
+    return windows, [0, *accumulate(sum(counts[shard] for shard in each) for each in windows)]
 
 
 def webdataset() -> ModuleType:
@@ -268,9 +277,9 @@ def read_index(root: Path) -> Index:
         given = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise _damaged(path, f"is no JSON text ({error})") from error
-    if not isinstance(given, dict) or not isinstance(given.get("format"), int):
+    if not isinstance(given, dict) or type(given.get("format")) is not int or given["format"] < 1:
         raise _damaged(path, "has no format number")
-    if given["format"] != FORMAT:
+    if given["format"] > FORMAT:
         raise DataError(
             f"{path}: has format {given['format']}, this modgan reads {FORMAT}; upgrade modgan"
         )
@@ -312,7 +321,9 @@ def _shard(path: Path, row: object) -> Shard:
     # no separators, so no shard lies outside the folder
     named = isinstance(name, str) and name.endswith(".tar") and NAME.match(name[:-4])
     if not named or type(count) is not int or not 0 < count <= COUNT:
-        raise _damaged(path, f"{row!r:.200} is no name (like train_000000.tar) and count of a shard")
+        raise _damaged(
+            path, f"{row!r:.200} is no name (like train_000000.tar) and count of a shard"
+        )
     return Shard(str(name), count)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
+from unicodedata import normalize
 from zlib import crc32
 
 import torch
@@ -99,6 +100,12 @@ def some(names: Sequence[object]) -> str:
     return ", ".join(map(str, names[:NAMED])) + (", …" if len(names) > NAMED else "")
 
 
+def few(path: Path, wrong: list[str]) -> list[str]:
+    """What is wrong with the first few lines, and how many more there are."""
+    more = len(wrong) - NAMED
+    return [*wrong[:NAMED], f"{path}: {more} more lines are wrong"] if more > 0 else wrong
+
+
 class LabelledFiles:
     """The pictures of `rows`, each the central `crop` square (None: the largest) in `size` pixels.
 
@@ -160,16 +167,24 @@ def missing(table: Path, rows: Sequence[Row]) -> list[str]:
     if not gone:
         return []
     first = gone[0]
-    hint = "; write / between folders" if "\\" in first.file.name else ""
+    hint = "; write / between folders" if "\\" in first.file.name else _near(first.file)
     return [
         f"{table}:{first.line}: no such picture: {first.file}; {len(gone)} of {len(rows)} are "
         f"missing: {some([row.file.name for row in gone])}; add them or take their lines out{hint}"
     ]
 
 
-def absent(
-    table: Path, rows: Sequence[Row], attributes: dict[str, tuple[str, ...]]
-) -> list[str]:
+def _near(file: Path) -> str:
+    """A file whose name differs in case, ending or the form of its accents."""
+    if not file.parent.is_dir():
+        return ""
+    stem = normalize("NFC", file.stem).casefold()
+    found = sorted(p.name for p in file.parent.iterdir() if p.is_file())
+    near = [name for name in found if normalize("NFC", Path(name).stem).casefold() == stem]
+    return f"; there is {some(near)}" if near else ""
+
+
+def absent(table: Path, rows: Sequence[Row], attributes: dict[str, tuple[str, ...]]) -> list[str]:
     """What is wrong if labels have no example among `rows`."""
     wrong = []
     for position, (name, labels) in enumerate(attributes.items()):

@@ -74,9 +74,10 @@ def decimals(values: Iterable[float]) -> int:
 
 
 def rounded(value: float, digits: int | None = None) -> str:
-    """A value with so many decimals; without, with four digits."""
+    """A value with so many decimals; without, with four digits. No value becomes zero."""
     if not abs(value) < HUGE:  # also what is no number
         return str(value)
     if isinstance(value, int) and digits is None:
         return str(value)
-    return f"{value:.{decimals([value]) if digits is None else digits}f}"
+    text = f"{value:.{decimals([value]) if digits is None else digits}f}"
+    return text if float(text) or not value else f"{value:.2g}"

@@ -54,6 +54,7 @@ img { display: block; max-width: 100%; height: auto; border: 1px solid var(--rul
 .charts, .strip { display: grid; gap: 1.25rem; margin: .75rem 0; }
 .charts { grid-template-columns: repeat(auto-fill, minmax(min(100%, 14.5rem), 1fr)); }
 .strip { grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); }
+.charts figure { display: flex; flex-direction: column; justify-content: space-between; }
 .charts figcaption { font-size: .8rem; line-height: 1.35; margin-bottom: .25rem; }
 .charts b { display: block; color: var(--ink); font-size: .875rem; }
 svg { display: block; width: 100%; height: auto; }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,25 +33,29 @@ class Found:
 
     @cached_property
     def name(self) -> str:
+        """What the folder is called."""
         return self.run.resolve().name
 
     @cached_property
     def settings(self) -> dict[str, Any]:
+        """The settings by name; none where they are not written yet."""
         return _read_settings(self.run / SETTINGS)
 
     @cached_property
     def rows(self) -> list[Row]:
+        """The log so far."""
         return read_rows(self.run / LOG)
 
     @cached_property
     def zoos(self) -> dict[str, dict[str, Any] | str]:
         """The header of each zoo file by its name, or why it cannot be read; the best last."""
-        files = [p for p in self.run.glob("*.safetensors") if not p.name.startswith(".")]
+        files = [p for p in self.run.glob("*.safetensors") if p.is_file() and p.name[0] != "."]
         files.sort(key=lambda path: (path.stem.endswith("-best"), path.name))
         return {path.name: _header(path) for path in files}
 
     @cached_property
     def readable(self) -> dict[str, dict[str, Any]]:
+        """The headers that can be read."""
         return {name: zoo for name, zoo in self.zoos.items() if isinstance(zoo, dict)}
 
     @cached_property
@@ -61,14 +66,17 @@ class Found:
 
     @property
     def recipe(self) -> str:
+        """The name of the recipe, or '' where no zoo file tells it."""
         return Path(str(self.card["provenance"].get("recipe", ""))).stem
 
     @cached_property
     def sheets(self) -> list[tuple[int, Path]]:
+        """The sample sheets with their steps."""
         return numbered(self.run / "samples", "png")
 
     @property
     def step(self) -> int:
+        """The last step that is logged."""
         return int(self.rows[-1]["step"]) if self.rows else 0
 
 
@@ -97,7 +105,10 @@ def _row(line: bytes, where: str) -> Row:
     try:
         row = json.loads(line)
         if isinstance(row, dict) and isinstance(row.get("step"), int):
-            return {name: float(value) for name, value in row.items()} | {"step": row["step"]}
+            values = {name: float(value) for name, value in row.items()}
+            if math.isfinite(values.get("seconds", 0.0)):
+                return values | {"step": row["step"]}
+            problem = f"its seconds are {values['seconds']}"
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         problem = str(error)
     raise DataError(f"{where}: is no row of a log: {problem}; take the line out")

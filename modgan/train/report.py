@@ -58,7 +58,7 @@ def report(run: Path) -> str:
 
 
 def _facts(found: Found) -> dict[str, object]:
-    origin, missing = found.card["provenance"], tag("span", "not known yet", class_="soft")
+    origin, missing = found.card["provenance"], tag("span", "not known", class_="soft")
     versions = origin.get("versions")
     if isinstance(versions, dict):
         versions = ", ".join(f"{name} {version}" for name, version in versions.items())
@@ -114,14 +114,14 @@ def span(seconds: float) -> str:
 def _samples(found: Found) -> Markup:
     """The latest sheet large, and how it came to be."""
     if not found.sheets:
-        return _none("No sample sheets yet.")
+        return _none("No sample sheets so far.")
     step, path = found.sheets[-1]
     latest = _picture(path, f"Samples of the averaged parts at step {step}", LARGE, step)
     if len(found.sheets) == 1:
         return latest
     chosen = evenly(found.sheets, SHOWN)
     strip = [_picture(p, f"Samples at step {at}", SMALL, at) for at, p in chosen]
-    title = f"Development: {len(chosen)} of {len(found.sheets)} sheets, reduced"
+    title = f"Development: {len(chosen)} of {len(found.sheets)} sheets"
     return joined([latest, tag("h3", title), tag("div", *strip, class_="strip")])
 
 
@@ -162,7 +162,7 @@ def _figures(found: Found) -> Markup:
         for name, zoo in found.readable.items()
         if zoo["card"]["metrics"]
     ]
-    return joined(measured) if measured else _none("No zoo file with figures yet.")
+    return joined(measured) if measured else _none("No zoo file with figures so far.")
 
 
 def _step(zoo: Mapping[str, Any]) -> object:
@@ -177,7 +177,7 @@ def _curves(rows: Sequence[Row]) -> Markup:
     groups = [
         joined(
             [
-                tag("h3", "Figures followed" if p == "metric" else f"Phase {p}"),
+                tag("h3", "Figures followed, lower is better" if p == "metric" else f"Phase {p}"),
                 _group(rows, names, p),
             ]
         )
@@ -199,7 +199,7 @@ def _term(rows: Sequence[Row], name: str, ends: tuple[int, int]) -> Markup:
     points = [(step, value) for step, value in given if abs(value) < HUGE]
     lost = len(given) - len(points)
     title = tag("b", name.partition("/")[2])
-    note = f"; {lost} rows not finite" if lost else ""
+    note = f"; not finite: {lost}" if lost else ""
     if not points:
         return tag("figure", tag("figcaption", title, note))
     low, high = min(value for _, value in points), max(value for _, value in points)
@@ -227,7 +227,7 @@ def _parts(found: Found) -> Markup:
         before = (kinds, zoo["card"]["graphs"])
         inside = _none("The same parts and wirings.") if same else _wired(zoo)
         shown += [tag("h3", f"{name}, step {_step(zoo)}"), inside]
-    return joined(shown) if shown else _none("No zoo file yet.")
+    return joined(shown) if shown else _none("No zoo file so far.")
 
 
 def _wired(zoo: Mapping[str, Any]) -> Markup:
@@ -245,14 +245,14 @@ def _wired(zoo: Mapping[str, Any]) -> Markup:
 
 
 def _settings(settings: Mapping[str, Any]) -> Markup:
-    return pairs(settings, "list") if settings else _none("No settings.json yet.")
+    return pairs(settings, "list") if settings else _none("No settings.json so far.")
 
 
 def _folder(found: Found) -> Markup:
     """What the run can go on from, and the runs it holds."""
     states = found.run / "checkpoints"
     steps = [str(step) for step, _ in numbered(states, "pt")]
-    lines = [f"It can be resumed from step {' or '.join(steps)}." if steps else "No state yet."]
+    lines = [f"It can be resumed from step {' or '.join(steps)}." if steps else "No state so far."]
     if (states / "best.pt").is_file():
         lines.append("The state with the best figure so far is kept in checkpoints/best.pt.")
     inside = sorted(p for p in found.run.iterdir() if p.is_dir() and holds_run(p))

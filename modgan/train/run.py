@@ -36,6 +36,7 @@ from modgan.train.loop import (
 )
 from modgan.train.ranks import any_of, connected, from_first, processes, rank
 from modgan.train.recipe import Bookkeeping, Engine, Recipe
+from modgan.train.report import report
 from modgan.zoo import Zoo, sealed
 
 TIMED = 20  # steps over which a run measures how long one takes
@@ -96,10 +97,10 @@ class _Run:
             raise TrainingError(f"{self.out} holds a run: pass --resume to go on, or another --out")
         if last and self.writes:
             self._compare_settings()
-        if self.recipe.plan and self.writes:
-            plan = self.recipe.plan(self.settings)
-            print(plan, flush=True)
-            _write(self.out / "plan.md", plan + "\n")
+        if self.writes:
+            plan = self._plan()
+            print(plan, file=sys.stderr, flush=True)
+            _write(self.out / "plan.md", plan)
         self.score = (
             self.recipe.score(self.settings, self.out, self.engine.device)
             if self.recipe.score
@@ -159,6 +160,7 @@ class _Run:
         if self.writes:
             rows = self.score(parts_of(self.ema), True) if self.score and done else []
             self._export(path, rows)
+            _write(self.out / "report.html", report(self.out))
         any_of(done)  # the others wait for the first, who writes
         return path
 
@@ -204,6 +206,17 @@ class _Run:
     def _state(self) -> dict[str, Any]:
         ema = self.ema.state_dict()
         return {"trainer": self.trainer.state_dict(), "ema": ema, "best": self.best}
+
+    def _plan(self) -> str:
+        """What the recipe says of its data, and the parts with their sizes and phases."""
+        lines = ["| part | component | parameters | trained in |", "|---|---|--:|---|"]
+        for name, part in self.trainer.parts.items():
+            size = sum(p.numel() for p in part.parameters())
+            acts = [phase for phase, trained in self.trainer.trained.items() if name in trained]
+            kind = getattr(part, "component", "")
+            lines.append(f"| {name} | {kind} | {size:,} | {', '.join(acts)} |")
+        table = "\n".join(lines) + "\n"
+        return f"{self.recipe.plan(self.settings)}\n{table}" if self.recipe.plan else table
 
     def _restore(self, path: Path) -> None:
         """Take the state of the first process, so that only its disk matters."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 import torch
 from PIL import Image
 
-from modgan.data.celeba import CelebA
+from modgan.data.celeba import CelebA, list_celeba
 from modgan.data.images import DataError
+from modgan.data.table import Row
 
 COLUMNS = ("5_o_Clock_Shadow", "Black_Hair", "Blond_Hair", "Smiling", "Straight_Hair")
 VALUES = (  # shadow, black, blond, smiling, straight; then the part of the partition
@@ -95,14 +97,24 @@ def test_crop_is_of_the_file(root: Path) -> None:
 
 
 def test_a_split_and_all(root: Path) -> None:
-    data = CelebA(root, split="valid", attributes={})
+    data = CelebA(root, split="val", attributes={})
     assert [row.file.name for row in data.rows] == ["000006.png"]
     (root / "list_eval_partition.txt").unlink()
     assert len(CelebA(root, split="all")) == 4
-    with pytest.raises(DataError, match=r"holds no list_eval_partition.* or take split='all'"):
-        CelebA(root)
-    with pytest.raises(ValueError, match="split 'val': expected train, valid, test or all"):
-        CelebA(root, split="val")
+    with pytest.raises(ValueError, match="split 'valid': expected train, val, test or all"):
+        CelebA(root, split="valid")
+
+
+def test_without_a_partition_names_decide(root: Path) -> None:
+    (root / "list_eval_partition.txt").unlink()
+    tenths = {row.file.stem: crc32(f"{row.file.stem}.jpg".encode()) % 10 for row in every(root)}
+    for split, digits in (("train", range(8)), ("val", [8]), ("test", [9])):
+        expected = [name for name, tenth in tenths.items() if tenth in digits]
+        assert [row.file.stem for row in list_celeba(root, {}).rows[split]] == expected
+
+
+def every(root: Path) -> list[Row]:
+    return CelebA(root, split="all", attributes={}).rows
 
 
 def test_layout_of_the_authors(root: Path) -> None:
@@ -193,10 +205,16 @@ def test_attributes_that_cannot_be(root: Path) -> None:
 
 
 def test_nothing_left(root: Path) -> None:
-    with pytest.raises(DataError, match="no pictures are left to use: 0 in split 'test'"):
+    with pytest.raises(
+        DataError, match=r"split 'test' \(of the 4 pictures none falls to it by its name\)"
+    ):
         CelebA(root, split="test")
-    with pytest.raises(DataError, match=r"'hair' has no picture with label 'black' among the 1"):
-        CelebA(root, split="valid", attributes={"hair": ("Black_Hair", "Blond_Hair")})
+    edit(
+        root / "list_eval_partition.txt",
+        lambda before: before.replace("000001.jpg 0", "000001.jpg 2"),
+    )
+    with pytest.raises(DataError, match=r"'hair' has no picture with label 'black' among the 1 to"):
+        CelebA(root, attributes={"hair": ("Black_Hair", "Blond_Hair")}, split="train")
 
 
 def test_verify_lists_the_unreadable(root: Path) -> None:
@@ -206,5 +224,5 @@ def test_verify_lists_the_unreadable(root: Path) -> None:
     data = CelebA(root)
     with pytest.raises(DataError, match="2 of 3 pictures cannot be used") as caught:
         data.verify()
-    assert "line 3: " in str(caught.value)
+    assert "celeba.txt:3: " in str(caught.value)
     assert "000003.png: cannot be read" in str(caught.value)
