@@ -3,47 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
-import sys
-import tarfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
+from shard_files import ATTRIBUTES, COUNTS, edit_index, files_of, write_pictures
 
 from modgan.data.folder import ImageFolder
 from modgan.data.images import DataError, batch
 from modgan.data.order import Ordered, draw
 from modgan.data.pack import pack
 from modgan.data.shards import Shards
-from modgan.data.table import LabelledFiles, Row
-
-ATTRIBUTES = {"hair": ("black", "blond", "brown"), "smile": ("no", "yes")}
-COUNTS = {"train": 23, "val": 4, "test": 5}
-
-
-def write_pictures(folder: Path, split: str, count: int) -> LabelledFiles:
-    """Noise of 12x10 pixels under every combination of labels."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(count)
-    rows = []
-    for index in range(count):
-        file = folder / f"{split}{index}.png"
-        Image.fromarray(rng.integers(0, 256, (10, 12, 3), dtype=np.uint8)).save(file)
-        rows.append(Row(index + 2, file, (index % 3, index % 2)))
-    table = folder / "attributes.csv"
-    return LabelledFiles(table, rows, ATTRIBUTES, 8, complete=split == "train")
+from modgan.data.table import LabelledFiles
 
 
 @pytest.fixture(scope="module")
@@ -56,27 +35,6 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, LabelledFiles
 def root(sources: dict[str, LabelledFiles], tmp_path: Path) -> Path:
     pack(sources, tmp_path / "packed", per_shard=4)
     return tmp_path / "packed"
-
-
-def edit_index(root: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    path = root / "index.json"
-    index = json.loads(path.read_text())
-    change(index)
-    path.write_text(json.dumps(index))
-
-
-def write_tar(path: Path, files: dict[str, bytes], mode: str = "w") -> None:
-    path.unlink(missing_ok=True)
-    with tarfile.open(path, mode) as tar:  # type: ignore[call-overload]
-        for name, data in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, BytesIO(data))
-
-
-def files_of(path: Path) -> dict[str, bytes]:
-    with tarfile.open(path) as tar:
-        return {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore
 
 
 # what was packed comes back
@@ -257,156 +215,6 @@ def test_a_shard_that_cannot_be_fetched_is_named(root: Path, remote: Path) -> No
     with pytest.raises(DataError, match=r"/val_000000\.tar: cannot be fetched .*check the connec"):
         Shards(remote, 8, "val")[0]
     assert not list((remote / "cache").glob("*.tar"))
-
-
-# what can be wrong
-
-
-def test_a_missing_library_names_the_extra(
-    root: Path,
-    sources: dict[str, LabelledFiles],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(sys.modules, "webdataset", None)
-    with pytest.raises(DataError, match=r'pip install "modgan\[data\]"'):
-        Shards(root, 8)
-    with pytest.raises(DataError, match=r'pip install "modgan\[data\]"'):
-        pack(sources, tmp_path / "new")
-
-
-def test_a_missing_or_large_index_is_said(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(DataError, match=r"index\.json: no such file; is it a folder that `modgan"):
-        Shards(root.parent, 8)
-    monkeypatch.setattr("modgan.data.shards.INDEX_BYTES", 10)
-    with pytest.raises(DataError, match=r"index\.json: has \d+ bytes, at most 10 are read"):
-        Shards(root, 8)
-
-
-@pytest.mark.parametrize(
-    "text", ["{", "\xff", "[" * 100_000, "[]", "{}", '{"format": "1"}', '{"format": 0}']
-)
-def test_a_damaged_index_is_said(root: Path, text: str) -> None:
-    (root / "index.json").write_text(text, encoding="latin-1")
-    with pytest.raises(DataError, match=r"(no JSON text|no format number).*it is damaged: fetch"):
-        Shards(root, 8)
-
-
-SHARD = {"name": "train_000000.tar", "count": 4}
-ESCAPES = [
-    "../train.tar",
-    "/etc/train.tar",
-    "a/b.tar",
-    "a\\b.tar",
-    "train",
-    "train.tar\n",
-    ".tar",
-    1,
-]
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"format": 2}, r"has format 2, this modgan reads 1; upgrade modgan"),
-        ({"attributes": {}}, r"names no attributes; it is damaged"),
-        ({"attributes": {"a b": ["no", "yes"]}}, r"'a b' cannot name an attribute"),
-        ({"attributes": {"hair": ["red"]}}, r"'hair' has no list of two or more labels"),
-        ({"attributes": {"hair": ["red", "red"]}}, r"'hair' has no list of two or more labels"),
-        ({"attributes": {"hair": [1, 2]}}, r"'hair' has no list of two or more labels"),
-        ({"splits": {}}, r"names no splits"),
-        ({"splits": {"train": []}}, r"split 'train' has no shards"),
-        ({"splits": {"train": [SHARD, SHARD]}}, r"lists a shard twice"),
-        *(
-            ({"splits": {"train": [{"name": name, "count": 4}]}}, r"is no name .* and count")
-            for name in ESCAPES
-        ),
-        *(
-            ({"splits": {"train": [{"name": "a.tar", "count": count}]}}, r"is no name .* and count")
-            for count in (0, -1, True, 1.5, 10**9, None)
-        ),
-        ({"splits": {"train": ["a.tar"]}}, r"is no name .* and count"),
-        ({"size": 0}, r"size 0 is no number of pixels"),
-        ({"url": "pipe:true"}, r"url 'pipe:true': expected http\(s\)://host/folder"),
-        ({"url": "file:///etc"}, r"expected http\(s\)://host/folder"),
-    ],
-)
-def test_an_index_is_not_trusted(root: Path, change: dict[str, Any], message: str) -> None:
-    edit_index(root, lambda index: index.update(change))
-    with pytest.raises(DataError, match=message):
-        Shards(root, 8)
-
-
-def test_an_unknown_split_lists_those_there(root: Path) -> None:
-    with pytest.raises(DataError, match=r"split 'dev': expected one of train, val, test"):
-        Shards(root, 8, "dev")
-
-
-@pytest.mark.parametrize("wrong", [{"size": 0}, {"window": 0}, {"cache_bytes": 0}])
-def test_sizes_are_at_least_one(root: Path, wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="must be at least 1"):
-        Shards(root, **wrong)  # type: ignore[arg-type]
-
-
-def test_a_missing_shard_is_named(root: Path) -> None:
-    (root / "val_000000.tar").unlink()
-    with pytest.raises(DataError, match=r"val_000000\.tar: no such shard, although index\.json"):
-        Shards(root, 8, "val")[0]
-
-
-def test_a_shard_cut_between_files_is_named(root: Path) -> None:
-    os.truncate(root / "val_000000.tar", 3 * 2048)
-    with pytest.raises(DataError, match=r"val_000000\.tar: expected 4 pictures, .* got 3; fetch"):
-        Shards(root, 8, "val")[0]
-
-
-@pytest.mark.parametrize(("count", "got"), [(5, "4"), (3, "more")])
-def test_a_shard_with_another_count_is_named(root: Path, count: int, got: str) -> None:
-    edit_index(root, lambda index: index["splits"]["val"][0].update(count=count))
-    message = rf"val_000000\.tar: expected {count} pictures, as index\.json says, got {got}"
-    with pytest.raises(DataError, match=message):
-        Shards(root, 8, "val")[0]
-
-
-def test_a_cut_or_compressed_shard_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = root / "val_000000.tar"
-    files = files_of(path)
-    os.truncate(path, 1700)
-    with pytest.raises(DataError, match=r"val_000000\.tar: cannot be read as a shard \(unexpected"):
-        Shards(root, 8, "val")[0]
-    write_tar(path, files, "w:gz")
-    with pytest.raises(
-        DataError, match=r"shard \(it is no uncompressed tar file\); fetch it again"
-    ):
-        Shards(root, 8, "val")[0]
-    write_tar(path, files)
-    monkeypatch.setattr("modgan.data.shards.SHARD_BYTES", 10)
-    with pytest.raises(DataError, match=r"shard \(it has \d+ bytes, at most 10 are read at once\)"):
-        Shards(root, 8, "val")[0]
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"00000001.png": b"nothing"}, r"val_000000\.tar: 00000001\.png: cannot be read as a pic"),
-        ({"00000001.png": None}, r"val_000000\.tar: 00000001: has no \.png in the shard"),
-        ({"00000001.json": None}, r"val_000000\.tar: 00000001\.json: expected one of the labels"),
-        ({"00000001.json": b"{"}, r"00000001\.json: .* for each of hair, smile, got b'\{'; pack"),
-        ({"00000001.json": b'{"hair": "blond"}'}, r"00000001\.json: expected one of the labels"),
-        ({"00000001.json": b'{"hair": "red", "smile": "no"}'}, r"00000001\.json: expected one"),
-        ({"00000001.json": b"[]"}, r"00000001\.json: expected one of the labels"),
-    ],
-)
-def test_a_damaged_picture_or_label_is_named(
-    root: Path, change: dict[str, bytes | None], message: str
-) -> None:
-    files = files_of(root / "val_000000.tar") | change
-    kept = {name: data for name, data in files.items() if data is not None}
-    write_tar(root / "val_000000.tar", kept)
-    data = Shards(root, 8, "val")
-    assert data[0][0].shape == (3, 8, 8)
-    with pytest.raises(DataError, match=message):
-        data[1]
 
 
 # what packing refuses

@@ -20,6 +20,7 @@ from modgan.data.table import (
     divide,
     few,
     read_text,
+    some,
 )
 
 LISTS = (".", "Anno", "Eval")  # as people unpack it, then as the authors publish it
@@ -235,8 +236,9 @@ def _partition(root: Path, path: Path, lines: list[_Line], wrong: list[str]) -> 
     if unknown:
         first = unknown[0]
         wrong.append(
-            f"{path}:{first.number}: {first.name} is not in list_eval_partition, nor are "
-            f"{len(unknown) - 1} others; add them there, or take the partition away"
+            f"{path}:{first.number}: {first.name} is not in list_eval_partition; "
+            f"{len(unknown)} of {len(lines)} are not: {some([line.name for line in unknown])}; "
+            "add them there, or take the partition away"
         )
     return [parts.get(line.name, "train") for line in lines]
 

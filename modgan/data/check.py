@@ -83,11 +83,10 @@ def check(root: str | Path, size: int, workers: int = 0, progress: bool = False)
 
 def _problems(listing: Listing) -> list[str]:
     """What is wrong before a picture is decoded."""
-    wrong = list(listing.wrong)
-    for split, rows in listing.rows.items():
-        wrong += missing(listing.table, rows)
-        # where lines are wrong, a split may be empty for want of them
-        wrong += [] if listing.wrong else listing.empty(split)
+    rows = sorted(row for rows in listing.rows.values() for row in rows)
+    wrong = [*listing.wrong, *missing(listing.table, rows)]
+    if not listing.wrong:  # a split may be empty for want of the lines that are wrong
+        wrong += [text for split in SPLITS for text in listing.empty(split)]
     if listing.rows["train"]:
         wrong += absent(listing.table, listing.rows["train"], listing.attributes)
     return wrong
@@ -148,7 +147,7 @@ def _about_splits(listing: Listing, rows: Rows) -> Iterator[str]:
         )
     for split in SPLITS[1:]:
         if len(rows[split]) < len(listing.rows[split]):
-            yield f"of {split}, {len(rows[split]):,} pictures are used, chosen by file name"
+            yield f"pictures of {split} that are used: {len(rows[split]):,}, chosen by file name"
 
 
 def _about_few(labels: NDArray[np.int64], attributes: Attributes) -> Iterator[str]:
@@ -157,7 +156,7 @@ def _about_few(labels: NDArray[np.int64], attributes: Attributes) -> Iterator[st
         counts = np.bincount(labels[:, position], minlength=len(words))
         found += [f"{name} {w} ({n})" for w, n in zip(words, counts, strict=True) if n < FEW]
     if found:
-        yield f"fewer than {FEW} training pictures show {some(found)}; more would help"
+        yield f"labels with fewer than {FEW} training pictures: {some(found)}; more would help"
 
 
 def _about_pairs(labels: NDArray[np.int64], attributes: Attributes) -> Iterator[str]:
@@ -173,11 +172,11 @@ def _about_pairs(labels: NDArray[np.int64], attributes: Attributes) -> Iterator[
                 found.append((-float(chance[i, j]), pair, int(meet[i, j])))
     for less, pair, count in sorted(found)[:PAIRS]:
         yield (
-            f"{pair} go together in {count} training pictures, {-less:,.0f} would be chance: "
-            f"the two are hard to learn apart"
+            f"{pair} hardly ever go together (training pictures: {count}, by chance "
+            f"{-less:,.0f}): the two are hard to learn apart"
         )
     if len(found) > PAIRS:
-        yield f"{len(found) - PAIRS} more pairs of labels hardly ever go together"
+        yield f"further pairs of labels that hardly ever go together: {len(found) - PAIRS}"
 
 
 def _about_lines(listing: Listing) -> Iterator[str]:
@@ -185,10 +184,9 @@ def _about_lines(listing: Listing) -> Iterator[str]:
     for reason, count in sorted(skipped.items()):
         name, _, how = reason.partition(": ")
         words = ", ".join(listing.attributes[name])
-        yield f"{count:,} pictures are left out: {how} of {name}'s labels ({words}) is theirs"
+        yield f"pictures left out, with {how} of the labels of {name} ({words}): {count:,}"
     if listing.unlisted:
-        named = some(listing.unlisted)
-        yield f"{len(listing.unlisted):,} pictures of the folder are not in the table: {named}"
+        yield f"pictures in the folder without a line in the table: {_named(listing.unlisted)}"
 
 
 def _about_sizes(rows: list[Row], size: int) -> Iterator[str]:
@@ -196,9 +194,9 @@ def _about_sizes(rows: list[Row], size: int) -> Iterator[str]:
     small = [name for name, shape in shapes if min(shape) < size]
     wide = [name for name, (width, height) in shapes if width != height]
     if small:
-        yield f"{len(small):,} training pictures are enlarged to {size}×{size}: {some(small)}"
+        yield f"training pictures that are enlarged to {size}×{size}: {_named(small)}"
     if wide:
-        yield f"{len(wide):,} training pictures are cropped to their central square: {some(wide)}"
+        yield f"training pictures that are cropped to their central square: {_named(wide)}"
 
 
 def _shape(path: Path) -> tuple[int, int]:
@@ -221,17 +219,18 @@ def _about_copies(held: dict[str, Cached], rows: Rows) -> Iterator[str]:
             if picture in lines["train"]
         ]
         if pairs:
-            yield (
-                f"{len(pairs):,} pictures of {split} are in train too, so its figures flatter: "
-                f"{some(pairs)}"
-            )
+            yield f"pictures of {split} that are in train too, which flatters: {_named(pairs)}"
     quarrels = [
         " and ".join(f"line {row.line}" for row in same)
         for same in lines["train"].values()
         if len({row.labels for row in same}) > 1
     ]
     if quarrels:
-        yield f"{len(quarrels):,} training pictures have several labels: {some(quarrels)}"
+        yield f"the same training picture with different labels: {_named(quarrels)}"
+
+
+def _named(names: list[str]) -> str:
+    return f"{len(names):,} ({some(names)})"
 
 
 def _lines_by_picture(data: Cached, rows: list[Row]) -> dict[bytes, list[Row]]:

@@ -74,9 +74,9 @@ class Listing:
 def divide(names: Sequence[str], named: Sequence[str] | None = None) -> tuple[list[str], list[str]]:
     """The split of every picture, and which splits had to be drawn.
 
-    `named` says it, or None: all are for training. If no picture is named for val, those of train
-    are whose crc32 of the name, modulo 10, is 8; if none is named for test, those where it is 9.
-    So a picture stays where it is when others come or go.
+    `named` says it, or None: all are for training. If no picture is named for val, it gets those
+    of train where the crc32 of the name, as the table writes it, modulo 10 is 8; if none is named
+    for test, it gets those where that is 9. So a picture stays where it is when others come or go.
     """
     named = named if named is not None else ["train"] * len(names)
     drawn = [split for split in SPLITS[1:] if split not in named]
@@ -205,7 +205,9 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")  # spreadsheets put a byte order mark first
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is not UTF-8 text ({error}); save it as UTF-8") from error
+        raise DataError(
+            f"{path}: is not UTF-8 text ({error}); save it as UTF-8, in a spreadsheet 'CSV UTF-8'"
+        ) from error
 
 
 def check_name(where: str, name: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 import torch
 from PIL import Image
 
-from modgan.data.folder import ImageFolder
+from modgan.data.folder import ImageFolder, list_folder
 from modgan.data.images import DataError
 
 TABLE = """\
@@ -52,7 +53,7 @@ def test_splits_number_labels_alike(root: Path) -> None:
     for name in ("d.png", "e.png"):
         Image.new("RGB", (8, 8)).save(root / name)
     assert [row.labels for row in ImageFolder(root, split="test").rows] == [(1, 0), (2, 0), (0, 1)]
-    with pytest.raises(DataError, match="no picture is of split 'val' .*; add pictures, or say"):
+    with pytest.raises(DataError, match=r"no picture is of split 'val' .*; add pictures, or say"):
         ImageFolder(root, split="val")
 
 
@@ -114,3 +115,69 @@ def test_sizes_and_unreadable(root: Path) -> None:
         DataError, match=r"1 of 3 pictures cannot be used:\n  attributes\.csv:4: .*c\.webp"
     ):
         ImageFolder(root).verify()
+
+
+def write(root: Path, text: str, encoding: str = "utf-8") -> None:
+    (root / "attributes.csv").write_text(text, encoding=encoding)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_what_spreadsheets_write(root: Path, separator: str) -> None:
+    lines = ["File,Hut,,", '"a.png",ja,,', "sub/b.jpg,nein,,", ",,,", "c.webp, ja,,"]
+    write(root, "\r\n".join(lines).replace(",", separator), "utf-8-sig")
+    data = ImageFolder(root)
+    assert data.attributes == {"Hut": ("ja", "nein")}
+    assert [(row.line, row.labels) for row in data.rows] == [(2, (0,)), (3, (1,)), (5, (0,))]
+
+
+def test_splits_in_every_spelling(root: Path) -> None:
+    write(root, "file,hat,Split\na.png,no,TRAIN\nsub/b.jpg,yes,Training\nc.webp,no,Validation\n")
+    assert [row.line for row in ImageFolder(root, split="val").rows] == [4]
+    assert [row.line for row in ImageFolder(root, split="train").rows] == [2, 3]
+    write(root, "file,hat,split\na.png,no,train\nsub/b.jpg,yes,fold 1\nc.webp,no,2\n")
+    text = r"\.csv:3: split 'fold 1', in 2 lines: 3, 4; expected train, val or test"
+    with pytest.raises(DataError, match=text):
+        ImageFolder(root, split="train")
+    with pytest.raises(ValueError, match="split 'valid': expected train, val, test, or None"):
+        ImageFolder(root, split="valid")
+
+
+def test_what_is_not_named_is_taken_out_of_train(root: Path) -> None:
+    names = [f"{k}.png" for k in range(40)]
+    lines = []
+    for k, name in enumerate(names):
+        Image.new("RGB", (8, 8)).save(root / name)
+        lines.append(f"{name},{k % 2},{'test' if k < 10 else 'train'}")
+    write(root, "\n".join(["file,hat,split", *lines]))
+    tenth = {name: crc32(name.encode()) % 10 for name in names}
+    found = {
+        split: [row.file.name for row in list_folder(root).rows[split]]
+        for split in ("train", "val", "test")
+    }
+    assert found == {
+        "train": [name for name in names[10:] if tenth[name] != 8],
+        "val": [name for name in names[10:] if tenth[name] == 8],
+        "test": names[:10],
+    }
+    assert list_folder(root).drawn == ("val",)
+    assert found["val"]
+
+
+def test_several_wrong_lines_are_named_together(root: Path) -> None:
+    write(root, "file,colour,hat\na.png,Red,no\nsub/b.jpg,red,yes\nc.webp,blue\nc.webp,red,\n")
+    with pytest.raises(DataError) as caught:
+        ImageFolder(root)
+    said = str(caught.value)
+    assert said.startswith("3 things are wrong with the data:\n")
+    assert ".csv:4: 2 cells, the header has 3" in said
+    assert ".csv:5: the cell of 'hat' is empty; fill it in" in said
+    assert "'colour' has the labels Red, red; write each one way" in said
+
+
+def test_many_wrong_lines_are_counted(root: Path) -> None:
+    write(root, "file,hat\n" + "a.png\n" * 13)
+    with pytest.raises(DataError, match=r"11 things .*\n.*(\n.*)+ 3 more lines are wrong"):
+        ImageFolder(root)
+    write(root, "file,hat\nsub\\b.jpg,yes\na.png,no\n")
+    with pytest.raises(DataError, match=r"no such picture: .*; write / between folders"):
+        ImageFolder(root)

@@ -246,3 +246,20 @@ def test_cached_refuses_sizes_that_differ() -> None:
         Cached(Squares(grows=True))
     with pytest.raises(DataError, match="is empty"):
         Cached(Squares(0))
+
+
+class Torn(Squares):
+    """Pictures 0 and 3 cannot be read."""
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        if index in (0, 3):
+            raise DataError(f"picture {index} is torn")
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_cached_names_all_that_cannot_be_read(workers: int) -> None:
+    with pytest.raises(DataError) as caught:
+        Cached(Torn(), workers)
+    text = "2 of 5 pictures cannot be used:\n  picture 0 is torn\n  picture 3 is torn"
+    assert str(caught.value) == text
