@@ -17,6 +17,7 @@ import tempfile
 import time
 from hashlib import blake2b
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -30,9 +31,11 @@ from modgan.data.pack import PER_SHARD, pack
 from modgan.data.shards import WINDOW, Shards
 from modgan.files import replacing
 
+KINDS = ("shards", "folder")
 SIZE, BATCH, SEED = 64, 32, 0
 MARKS = (1_000, 10_000, 100_000)
 CHECKED = 20  # batches that are compared after a start in the middle
+ROUNDS = 7  # pairs of blocks of `WINDOW` full shards that are timed in turn
 
 
 def make(folder: Path, count: int) -> None:
@@ -52,16 +55,16 @@ def make(folder: Path, count: int) -> None:
             table.writerow([name, ("dark", "light")[int(top.sum() > 372)], index % 2])
 
 
-def memory(field: str) -> float:
-    """VmHWM (the highest so far) or VmRSS (now) of this process, in MB."""
+def peak() -> float:
+    """The most memory that this process had so far, in MB."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:")) / 1000
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1000
 
 
 def read(data: AttributeImages, start: int, stop: int) -> dict[str, Any]:
-    """Read the batches from position `start` to `stop`: memory, speed, digests by position."""
-    marks, digests, seen = {"0": memory("VmHWM")}, {}, np.zeros(len(data), dtype=np.uint8)
-    middle, began = middle_of(len(data)), time.perf_counter()
+    """Read the batches from position `start` to `stop`: memory, digests by position."""
+    marks, digests, seen = {"0": peak()}, {}, np.zeros(len(data), dtype=np.uint8)
+    middle = middle_of(len(data))
     for position in range(start, stop, BATCH):
         indices = draw(data, position, min(BATCH, stop - position), SEED)
         seen[indices.numpy()] += 1
@@ -71,15 +74,22 @@ def read(data: AttributeImages, start: int, stop: int) -> dict[str, Any]:
             digests[str(position)] = blake2b(values).hexdigest()
         for mark in MARKS:
             if position - start < mark <= position - start + len(indices):
-                marks[str(mark)] = memory("VmHWM")
-    seconds = time.perf_counter() - began
-    return {
-        "marks": marks,
-        "now": memory("VmRSS"),
-        "per_second": (stop - start) / seconds,
-        "digests": digests,
-        "once": bool((seen == 1).all()),
-    }
+                marks[str(mark)] = peak()
+    return {"marks": marks, "digests": digests, "once": bool((seen == 1).all())}
+
+
+def compare(folder: Path) -> dict[str, list[float]]:
+    """Pictures per second of both readers, block by block in turn: others use the machine too."""
+    readers = {kind: reader(kind, folder) for kind in KINDS}
+    speeds: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    block = WINDOW * PER_SHARD // BATCH * BATCH
+    for k in range(ROUNDS):
+        for kind, data in readers.items():
+            began = time.perf_counter()
+            for position in range(k * block, (k + 1) * block, BATCH):
+                batch(data, draw(data, position, BATCH, SEED))
+            speeds[kind].append(block / (time.perf_counter() - began))
+    return speeds
 
 
 def middle_of(count: int) -> int:
@@ -103,38 +113,35 @@ def fresh(kind: str, folder: Path, middle: bool = False) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
-def page(
-    count: int, results: dict[str, dict[str, Any]], same: bool, size: float, seconds: float
-) -> str:
+def page(count: int, results: dict[str, dict[str, Any]], same: bool, packed: str) -> str:
     """The results as a page of text."""
-    shards, folder = results["shards"], results["folder"]
-    marks = [mark for mark in shards["marks"] if int(mark) <= count]
+    marks = [mark for mark in results["shards"]["marks"] if int(mark) <= count]
     head = [f"after {int(mark):,}" if int(mark) else "opened" for mark in marks]
-    rows = [
-        [f"{result['marks'][mark]:.0f}" for mark in marks]
-        + [f"{result['per_second']:.0f}", "yes" if result["once"] else "NO"]
-        for result in (shards, folder)
-    ]
-    table = [["reader", *head, "pictures/s", "each once"], ["---"] * (len(marks) + 3)]
-    table += [["shards", *rows[0]], ["folder", *rows[1]]]
+    table = [["reader", *head, "each once", "pictures/s"], ["---"] * (len(marks) + 3)]
+    speeds = results["both"]
+    for kind in KINDS:
+        row = [f"{results[kind]['marks'][mark]:.0f}" for mark in marks]
+        once = "yes" if results[kind]["once"] else "NO"
+        table.append([kind, *row, once, f"{median(speeds[kind]):.0f}"])
     lines = "\n".join(f"| {' | '.join(row)} |" for row in table)
-    ratio = shards["per_second"] / folder["per_second"]
-    middle = middle_of(count)
+    ratios = sorted(a / b for a, b in zip(speeds["shards"], speeds["folder"], strict=True))
     return f"""# Reading from shards
 
 `python benchmarks/shards.py -n {count}`: {count:,} distinct pictures of {SIZE}x{SIZE}, packed in
-shards of {PER_SHARD:,} ({size:.0f} MB in all, written in {seconds:.0f} s), then one whole epoch
-(seed {SEED}) in batches of {BATCH}, in a fresh process for each reader, in one thread.
-Peak memory of the process (VmHWM of /proc/self/status) in MB; at most {WINDOW} shards are held:
+shards of {PER_SHARD:,} ({packed}), then one whole epoch (seed {SEED}) in batches of {BATCH}, in a
+fresh process for each reader, in one thread. Peak memory of the process (VmHWM of
+/proc/self/status) in MB; at most {WINDOW} shards are held:
 
 {lines}
 
-"Opened" is Python with torch and, of the folder, the list of its files. Shards are read at
-{ratio:.2f} times the speed of the folder, all files of both lying in the disk cache. Shards are for
-what does not fit there: each is read from end to end at once.
+"Opened" is Python with torch and, of the folder, the list of its files.
 
-A process that starts at picture {middle:,} of the epoch gets the same {CHECKED} batches as one that
-came there from its start: {"yes" if same else "NO"} (digests of pixels and labels).
+Speed: {ROUNDS} blocks of {WINDOW * PER_SHARD // BATCH * BATCH:,} pictures with each reader in turn,
+as other work may share the machine, in one process, all files in the disk cache. Shards are read
+at {median(ratios):.2f} times the speed of the folder (median; {ratios[0]:.2f} to {ratios[-1]:.2f}).
+
+A process that starts at picture {middle_of(count):,} of the epoch gets the same {CHECKED} batches
+as one that came there from its start: {"yes" if same else "NO"} (digests of pixels and labels).
 """
 
 
@@ -147,20 +154,22 @@ def measure(count: int, folder: Path) -> str:
     pack({"train": source}, folder / "shards", progress=True)
     seconds = time.perf_counter() - began
     size = sum(path.stat().st_size for path in (folder / "shards").iterdir()) / 1e6
-    results = {kind: fresh(kind, folder) for kind in ("shards", "folder")}
+    results = {kind: fresh(kind, folder) for kind in (*KINDS, "both")}
     same = fresh("shards", folder, middle=True)["digests"] == results["shards"]["digests"]
-    print(json.dumps({kind: each | {"digests": None} for kind, each in results.items()}, indent=1))
-    return page(count, results, same, size, seconds)
+    return page(count, results, same, f"{size:.0f} MB in all, written in {seconds:.0f} s")
 
 
 def main() -> None:
     """Measure, or read as the process that measures asks."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-n", type=int, default=MARKS[-1], help="pictures")
-    parser.add_argument("--read", choices=("shards", "folder"), help=argparse.SUPPRESS)
+    parser.add_argument("--read", choices=(*KINDS, "both"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--middle", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.read == "both":
+        print(json.dumps(compare(given.folder)))
+        return
     if given.read:
         data = reader(given.read, given.folder)
         start = middle_of(len(data)) if given.middle else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -173,7 +174,11 @@ def test_there_is_nothing_past_the_end(root: Path) -> None:
 
 
 @pytest.fixture
-def server(root: Path) -> Iterator[str]:
+def server(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    if shutil.which("curl") is None:
+        pytest.skip("webdataset fetches with curl")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, format: str, *args: Any) -> None: ...
 

@@ -16,10 +16,11 @@ from modgan.data.table import (
     LabelledFiles,
     Listing,
     Row,
-    check_name,
     divide,
     few,
+    misnamed,
     read_text,
+    refuse,
     some,
 )
 
@@ -251,9 +252,9 @@ def _choose(
 ) -> list[_Attribute]:
     if wanted is None:
         wanted = _default(columns)
+    refuse([reason for name in wanted for reason in misnamed(f"{listing}: attributes", name)])
     chosen = []
     for name, group in wanted.items():
-        check_name(f"{listing}: attributes", name)
         group = (group,) if isinstance(group, str) else tuple(group)
         for column in group:
             if column not in columns:

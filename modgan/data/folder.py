@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,10 +17,11 @@ from modgan.data.table import (
     LabelledFiles,
     Listing,
     Row,
-    check_name,
     divide,
     few,
+    misnamed,
     read_text,
+    refuse,
     some,
 )
 
@@ -70,7 +72,7 @@ def list_folder(root: Path, table: str = "attributes.csv") -> Listing:
     for line, split in zip(lines, splits, strict=True):
         row = Row(line.number, root / line.cells[0], _indices(header, line, attributes))
         rows[split].append(row)
-    listed = {root / line.cells[0] for line in lines}
+    listed = {_plain(root / line.cells[0]) for line in lines}
     return Listing(path, attributes, rows, tuple(drawn), {}, _unlisted(root, listed), wrong)
 
 
@@ -94,7 +96,10 @@ def _read(path: Path) -> tuple[list[str], list[_Line]]:
     except csv.Error as error:
         raise DataError(f"{path}:{reader.line_num}: is no line of a table ({error})") from error
     if len(lines) < 2:
-        raise DataError(f"{path}: expected a header and a line for each picture, got {len(lines)}")
+        raise DataError(
+            f"{path}: expected a header and a line for each picture, got {len(lines)} lines; "
+            "fill the table in, and save it as CSV"
+        )
     lines = _without_empty_columns(lines)
     header = [_known(name) for name in lines[0].cells]
     _check_header(path, header)
@@ -113,14 +118,21 @@ def _known(name: str) -> str:
 
 def _check_header(path: Path, header: list[str]) -> None:
     if header[0] != FILE:
-        raise DataError(f"{path}:1: the first column must be {FILE!r}, got {header[0]!r}")
+        raise DataError(
+            f"{path}:1: the first column must be {FILE!r}, got {header[0]!r}; "
+            "put the paths of the pictures there, and rename it"
+        )
     repeated = sorted({name for name in header if header.count(name) > 1})
     if repeated:
         raise DataError(f"{path}:1: columns {repeated} appear twice; rename one of each")
     if not set(header) - {FILE, SPLIT}:
         raise DataError(f"{path}:1: has no column of an attribute; add one")
-    for name in header:
-        check_name(f"{path}:1", name)
+    refuse([reason for name in header for reason in misnamed(f"{path}:1", name)])
+
+
+def _plain(path: Path) -> str:
+    """The one spelling of a path: tables may write ./ and whole paths."""
+    return os.path.normpath(path.absolute())
 
 
 def _good(path: Path, header: list[str], lines: list[_Line]) -> tuple[list[_Line], list[str]]:
@@ -129,6 +141,7 @@ def _good(path: Path, header: list[str], lines: list[_Line]) -> tuple[list[_Line
     empty = defaultdict[str, list[int]](list)
     for line in lines:
         number, cells = line
+        place = _plain(path.parent / cells[0])
         holes = [name for name, cell in zip(header, cells, strict=False) if not cell]
         if len(cells) != len(header):
             wrong.append(
@@ -138,14 +151,14 @@ def _good(path: Path, header: list[str], lines: list[_Line]) -> tuple[list[_Line
         elif holes:
             for name in holes:
                 empty[name].append(number)
-        elif cells[0] in first:
+        elif place in first:
             wrong.append(
-                f"{path}:{number}: {cells[0]} is listed before, in line {first[cells[0]]}; "
+                f"{path}:{number}: {cells[0]} is listed before, in line {first[place]}; "
                 "take one of the lines out"
             )
         else:
             good.append(line)
-        first.setdefault(cells[0], number)
+        first.setdefault(place, number)
     return good, few(path, wrong) + [_holes(path, *each) for each in empty.items()]
 
 
@@ -207,8 +220,8 @@ def _index(labels: tuple[str, ...], value: str) -> int:
     return labels.index(value)
 
 
-def _unlisted(root: Path, listed: set[Path]) -> list[str]:
+def _unlisted(root: Path, listed: set[str]) -> list[str]:
     """Pictures under `root` that the table does not name; hidden files are none."""
-    pictures = (path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
-    names = (path.relative_to(root) for path in pictures if path not in listed)
+    files = (path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
+    names = (path.relative_to(root) for path in files if _plain(path) not in listed)
     return sorted(str(name) for name in names if not any(p.startswith(".") for p in name.parts))

@@ -7,6 +7,7 @@ from pathlib import Path
 from modgan.data.celeba import CelebA, has_list, list_celeba
 from modgan.data.folder import ImageFolder, list_folder
 from modgan.data.images import DataError
+from modgan.data.shards import INDEX
 from modgan.data.table import LabelledFiles, Listing, some
 
 TABLE = "attributes.csv"
@@ -30,6 +31,13 @@ def list_pictures(root: str | Path) -> Listing:
     return list_folder(root, TABLE) if _has_table(root) else list_celeba(root)
 
 
+def is_packed(root: str | Path) -> bool:
+    """Whether `root` is a set in shards, which `modgan pack` writes, and no folder of pictures."""
+    root = Path(root)
+    listed = (root / TABLE).is_file() or has_list(root, "list_attr_celeba")
+    return not listed and (root / INDEX).is_file()
+
+
 def _has_table(root: Path) -> bool:
     """Whether it is a table rather than CelebA's lists; an error if it is neither."""
     if (root / TABLE).is_file():
@@ -39,7 +47,7 @@ def _has_table(root: Path) -> bool:
     if not root.is_dir():
         what = "is a file" if root.is_file() else "is not there"
         raise DataError(f"{root}: {what}; give the folder of the pictures and their table")
-    found = sorted(path.name for path in root.iterdir())
+    found = sorted(path.name for path in root.iterdir() if path.name != TABLE)
     near = [name for name in found if name.lower().endswith((".csv", ".tsv", ".txt", ".xlsx"))]
     hint = f"; there is {some(near)}: save it as {TABLE}" if near else ""
     empty = "" if found else "is empty: "

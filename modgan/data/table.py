@@ -15,9 +15,11 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from modgan.component import TAKEN
 from modgan.data.images import DataError, centre, fit, open_image, to_tensor, unusable
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*\Z")
+PORTS = {"feature", "image"}  # what every T's neighbours read and write
 NAMED = 10  # files, lines or labels that one message names at most
 SPLITS = ("train", "val", "test")
 SPELLINGS = {
@@ -64,7 +66,8 @@ class Listing:
         skipped = sum(self.skipped.get(split, Counter()).values())
         listed = sum(len(rows) for rows in self.rows.values())
         why = f"of the {listed} pictures none falls to it by its name" * (split in self.drawn)
-        why = why or f"{skipped} of them are left out" * bool(skipped) or "no line names it"
+        reasons = ", ".join(self.skipped.get(split, ()))
+        why = why or f"{skipped} are left out, {reasons}" * bool(skipped) or "no line names it"
         return [
             f"{self.table}: no picture is of split {split!r} ({why}); "
             "add pictures, or say train, val or test for each"
@@ -210,11 +213,22 @@ def read_text(path: Path) -> str:
         ) from error
 
 
-def check_name(where: str, name: str) -> str:
-    """`name`, if it can name an attribute: parts are named after it (T_<attribute>)."""
+def misnamed(where: str, name: str) -> list[str]:
+    """What is wrong if `name` cannot name an attribute: ports and parts are named after it."""
+    wrong = f"{where}: {name!r} cannot name an attribute, as "
     if not NAME.match(name):
-        raise DataError(
-            f"{where}: {name!r} cannot name an attribute, as T_{name} would name a part; "
-            "use letters and digits joined by single underscores, a letter first"
-        )
+        return [
+            f"{wrong}T_{name} would name a part; use letters of a to z and digits joined by single "
+            "underscores, a letter first"
+        ]
+    if name in TAKEN | PORTS:
+        return [
+            f"{wrong}the parts use that name for something else; choose another, like its_{name}"
+        ]
+    return []
+
+
+def check_name(where: str, name: str) -> str:
+    """`name`, if it can name an attribute."""
+    refuse(misnamed(where, name))
     return name

@@ -11,8 +11,12 @@ import torch
 from PIL import Image
 
 from modgan.data.check import check
-from modgan.data.images import DataError
+from modgan.data.images import Cached, DataError, cached
 from modgan.data.open import open_folder
+from modgan.data.order import shuffled
+from modgan.data.pack import pack
+from modgan.data.shards import Shards
+from modgan.data.table import SPLITS
 
 
 def draw(path: Path, seed: int, size: tuple[int, int] = (8, 8)) -> None:
@@ -43,6 +47,11 @@ def lines_of(root: Path) -> list[str]:
 
 def notes(root: Path, size: int = 8) -> list[str]:
     return [line[6:] for line in str(check(root, size)).splitlines() if line.startswith("note: ")]
+
+
+def contents(held: Cached) -> set[tuple[object, ...]]:
+    pairs = zip(held.images, held.labels, strict=True)
+    return {(picture.numpy().tobytes(), *labels.tolist()) for picture, labels in pairs}
 
 
 def split_of(name: str) -> str:
@@ -96,7 +105,7 @@ def test_the_page(root: Path) -> None:
     assert rest[7] == f"| all pictures | | {' | '.join(map(str, counts.values()))} |"
     assert rest[9].startswith("note: nothing says which pictures are val and test: about a tenth e")
     assert rest[10].startswith("note: labels with fewer than 50 training pictures: hat no (")
-    assert len(rest) == 11
+    assert len(rest) == 12
 
 
 def test_notes_on_files(root: Path) -> None:
@@ -109,7 +118,7 @@ def test_notes_on_files(root: Path) -> None:
     )
     draw(root / f"{test}.png", train)
     assert split_of("0.png") == "train"
-    assert notes(root)[2:] == [
+    assert notes(root)[3:] == [
         "pictures in the folder without a line in the table: 1 (sub/extra.JPG)",
         "training pictures that are enlarged to 8×8: 1 (0.png)",
         "training pictures that are cropped to their central square: 1 (0.png)",
@@ -196,3 +205,58 @@ def test_folders_without_a_table(tmp_path: Path) -> None:
         check(tmp_path / "labels.xlsx", 8)
     with pytest.raises(DataError, match="nowhere: is not there; give the folder"):
         check(tmp_path / "nowhere", 8)
+
+
+def test_note_on_labels_that_cannot_be_measured(root: Path) -> None:
+    lines = [
+        line.replace("no", "yes") if split_of(line.split(",")[0]) == "test" else line
+        for line in lines_of(root)
+    ]
+    table(root, [line.rpartition(",")[0] for line in lines])
+    text = "labels without a picture of test, which its figures leave out: hat no"
+    assert text in notes(root)
+
+
+def test_without_train_nothing_else_is_missed(root: Path) -> None:
+    table(root, [f"{line},{'test' if k else 'split'}" for k, line in enumerate(lines_of(root))])
+    with pytest.raises(DataError) as caught:
+        check(root, 8)
+    assert str(caught.value) == (
+        f"{root / 'attributes.csv'}: no picture is of split 'train' (no line names it); "
+        "add pictures, or say train, val or test for each"
+    )
+
+
+def test_why_a_split_is_empty(tmp_path: Path) -> None:
+    draw(tmp_path / "img_align_celeba" / "0.png", 0)
+    (tmp_path / "list_attr_celeba.txt").write_text("1\nBlack_Hair Gray_Hair\n0.png 1 1\n")
+    with pytest.raises(DataError, match=r"of split 'train' \(1 are left out, hair: several\); add"):
+        check(tmp_path, 8)
+
+
+def test_a_packed_set(root: Path, tmp_path: Path) -> None:
+    sources = {split: open_folder(root, 8, split) for split in SPLITS}
+    pack(sources, tmp_path / "packed", 8, per_shard=20)
+    found, plain = check(tmp_path / "packed", 8), check(root, 8)
+    assert isinstance(found.train, Shards)
+    assert found.attributes == plain.attributes
+    assert contents(Cached(found.train)) == contents(cached(plain.train))
+    for ours, theirs in ((found.val, plain.val), (found.test, plain.test)):
+        assert contents(ours) == contents(theirs)
+    lines = str(found).splitlines()
+    assert lines[2].startswith(f"{len(found.train)} pictures of train in 3 shards, read as they")
+    assert lines[-1] == f"| all pictures | | – | {len(found.val)} | {len(found.test)} |"
+
+
+def test_a_packed_set_is_sampled_in_a_mixed_order(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = {split: open_folder(root, 8, "train") for split in SPLITS}
+    pack(sources, tmp_path / "packed", 8, per_shard=20)
+    monkeypatch.setattr("modgan.data.check.HELD", 7)
+    held, val = check(tmp_path / "packed", 8), Shards(tmp_path / "packed", 8, "val")
+    chosen = shuffled(len(val), 0, 0)[:7].tolist()
+    assert chosen != sorted(chosen)
+    for index, place in enumerate(chosen):
+        assert torch.equal(held.val.images[index], val[place][0])
+        assert torch.equal(held.val.labels[index], val[place][1])

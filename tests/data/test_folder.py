@@ -70,7 +70,7 @@ def test_no_and_yes_in_every_spelling(root: Path, no: str, yes: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "text"),
     [
-        ("file,", "image,", r"\.csv:1: the first column must be 'file', got 'image'"),
+        ("file,", "image,", r"\.csv:1: .* 'file', got 'image'; put the paths"),
         ("colour,", "hat,", r"\.csv:1: columns \['hat'\] appear twice"),
         ("colour,", ",", r"\.csv:1: '' cannot name an attribute"),
         ("colour,", "hair colour,", r"\.csv:1: 'hair colour' cannot name .*T_hair colour would"),
@@ -79,6 +79,9 @@ def test_no_and_yes_in_every_spelling(root: Path, no: str, yes: str) -> None:
         ("b.jpg,blue", 'b.jpg,"blue"x', r"\.csv:3: is no line of a table"),
         ("c.webp", "a.png", r"\.csv:4: a\.png is listed before, in line 2"),
         ("c.webp", "d.png", r"\.csv:4: no such picture: .*d\.png; 1 of 3 are missing: d\.png"),
+        ("c.webp", "./a.png", r"\.csv:4: \./a\.png is listed before, in line 2"),
+        ("hat", "image", r"\.csv:1: 'image' cannot .* parts use that name for .*, like its_image"),
+        ("hat", "code", r"\.csv:1: 'code' cannot name an attribute, as the parts use that name"),
         ("yes", "no", r"\.csv: attribute 'hat' has only the label 'no', in every line from 2"),
         (TABLE[22:], "", r"\.csv: expected a header and a line for each picture, got 1"),
     ],
@@ -181,3 +184,15 @@ def test_many_wrong_lines_are_counted(root: Path) -> None:
     write(root, "file,hat\nsub\\b.jpg,yes\na.png,no\n")
     with pytest.raises(DataError, match=r"no such picture: .*; write / between folders"):
         ImageFolder(root)
+
+
+def test_names_are_refused_together(root: Path) -> None:
+    write(root, "file,my hat,Größe\na.png,yes,1\nc.webp,no,2\n")
+    with pytest.raises(DataError, match=r"2 things are wrong .*\n.*'my hat' cannot.*\n.*'Größe' c"):
+        ImageFolder(root)
+
+
+def test_paths_may_be_written_in_any_way(root: Path) -> None:
+    write(root, f"file,hat\n./a.png,yes\n{(root / 'c.webp').absolute()},no\n")
+    assert [row.line for row in ImageFolder(root).rows] == [2, 3]
+    assert list_folder(root).unlisted == ["sub/b.jpg"]
