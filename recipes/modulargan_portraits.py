@@ -44,6 +44,7 @@ from modgan.train import Batch, Phase, Recipe, Score, Share, main, run
 from modgan.train.samples import edits
 from modgan.zoo import load
 
+OPEN_BELOW = 0.1  # of D's belief in an edit: its mask is pulled open
 Parts = Mapping[str, Component]
 Terms = dict[str, Tensor]
 
@@ -185,7 +186,7 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
         T = parts[f"T_{name}"]
         code = F.one_hot(target[:, at], T.inputs[name].channels).to(f)
         changed, mask = T(changed, code)
-        masks.append(mask.mean())
+        masks.append(mask)
     fake = parts["R"](changed)
     patches, logits = heads(parts, noisy(fake, s.noise))
     batch["fake"] = fake.detach()  # D learns from the same pictures: they are not made twice
@@ -193,11 +194,13 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
     sure = [convincing(logits[at], target[:, at], s.same) for at in chain]
     return {
         "label": mean(logistic_g(of_label(logits[at], target[:, at])[edited]) for at in chain),
-        "patch": mean(logistic_g(patches[at][edited]) for at in chain),
+        "patch": mean(
+            w * logistic_g(patches[at][edited]) for w, at in zip(sure, chain, strict=True)
+        ),
         "image": l1(parts["R"](f), x),
         "feature": l1(parts["E"](fake), changed),
         "keep": mean(sure) * l1(changed[: s.same], f[: s.same]),
-        "mask": mean(weight * mask for weight, mask in zip(sure, masks, strict=True)),
+        "mask": mean(mask_loss(mask, w) for w, mask in zip(sure, masks, strict=True)),
     }
 
 
@@ -205,11 +208,20 @@ def convincing(logits: Tensor, target: Tensor, same: int) -> Tensor:
     """How far D believes the edits: 0 as little as a wrong label, 1 as fully as it ever can.
 
     The first `same` pictures are not edited, so D's view of their other labels is that of a wrong
-    label. A mask pulled shut before its edit works stays shut, so w_keep and w_mask wait for this.
+    label. What doing nothing would please best (patch, keep, mask) waits for this.
     """
     wrong = logits[:same][~F.one_hot(target[:same], logits.shape[1]).bool()]
     believed = of_label(logits, target)[same:].sigmoid().mean() - wrong.sigmoid().mean()
     return (2 * believed).clamp(0, 1).detach()
+
+
+def mask_loss(mask: Tensor, sure: Tensor) -> Tensor:
+    """The mean of the mask, where D believes the edit; where it does not, of −log mask instead.
+
+    A shut mask passes no gradient on, so one whose edit does not work is pulled open until it does.
+    """
+    shut = (1 - sure / OPEN_BELOW).clamp(min=0)
+    return sure * mask.mean() - shut * (mask + 1e-3).log().mean()
 
 
 def d_loss(parts: Parts, batch: Batch) -> Terms:

@@ -18,13 +18,13 @@ ATTRIBUTES = {"hair": ("black", "blond", "brown"), "smile": ("no", "yes")}
 COUNTS = {"train": 23, "val": 4, "test": 5}
 
 
-def write_pictures(folder: Path, split: str, count: int) -> LabelledFiles:
+def write_pictures(folder: Path, split: str, count: int, suffix: str = ".png") -> LabelledFiles:
     """Noise of 12x10 pixels under every combination of labels."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(count)
     rows = []
     for index in range(count):
-        file = folder / f"{split}{index}.png"
+        file = folder / f"{split}{index}{suffix}"
         Image.fromarray(rng.integers(0, 256, (10, 12, 3), dtype=np.uint8)).save(file)
         rows.append(Row(index + 2, file, (index % 3, index % 2)))
     table = folder / "attributes.csv"

@@ -155,6 +155,16 @@ def test_a_damaged_state_is_named(tmp_path: Path) -> None:
     assert modgan.load(run(tiny.recipe, SETTINGS, tmp_path, resume=True)).card.provenance["step"]
 
 
+def test_a_state_of_another_version_is_refused(tmp_path: Path) -> None:
+    run(tiny.recipe, SETTINGS, tmp_path, book=BOOK)
+    last = tmp_path / "checkpoints/00000008.pt"
+    torch.save({"trainer": {}, "ema": {}}, last)
+    with pytest.raises(
+        TrainingError, match=r"00000008.pt: is a state of another version of modgan"
+    ):
+        run(tiny.recipe, SETTINGS, tmp_path, resume=True)
+
+
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_half_precision_keeps_weights_and_penalties_whole(tmp_path: Path, precision: str) -> None:
     seen: dict[str, set[torch.dtype]] = {"parts": set(), "penalty": set()}

@@ -70,6 +70,24 @@ def test_a_size_fits_the_pictures_when_packing(
         Shards(tmp_path / "packed", 9, "val")
 
 
+def test_files_are_packed_byte_for_byte(tmp_path: Path) -> None:
+    data = write_pictures(tmp_path / "pictures", "val", 4, ".JPG")
+    pack({"val": data}, tmp_path / "packed")
+    files = files_of(tmp_path / "packed/val_000000.tar")
+    assert files["00000002.jpg"] == data.rows[2].file.read_bytes()
+    for (picture, _), (expected, _) in zip(
+        Shards(tmp_path / "packed", 8, "val"), data, strict=True
+    ):
+        assert torch.equal(picture, expected)
+
+
+def test_a_file_of_another_ending_is_packed_as_png(tmp_path: Path) -> None:
+    data = write_pictures(tmp_path / "pictures", "val", 4, ".ppm")
+    pack({"val": data}, tmp_path / "packed")
+    assert "00000002.png" in files_of(tmp_path / "packed/val_000000.tar")
+    assert torch.equal(Shards(tmp_path / "packed", 8, "val")[2][0], data[2][0])
+
+
 def test_a_crop_is_packed(sources: dict[str, LabelledFiles], tmp_path: Path) -> None:
     val = sources["val"]
     cropped = LabelledFiles(val.table, val.rows, ATTRIBUTES, 8, crop=6, complete=False)
@@ -220,6 +238,16 @@ def test_a_shard_that_cannot_be_fetched_is_named(root: Path, remote: Path) -> No
     with pytest.raises(DataError, match=r"/val_000000\.tar: cannot be fetched .*check the connec"):
         Shards(remote, 8, "val")[0]
     assert not list((remote / "cache").glob("*.tar"))
+
+
+def test_a_damaged_shard_is_fetched_again(root: Path, remote: Path) -> None:
+    path = root / "val_000000.tar"
+    good = path.read_bytes()
+    path.write_bytes(b"<html>log in first</html>")
+    with pytest.raises(DataError, match="it is no uncompressed tar file"):
+        Shards(remote, 8, "val")[0]
+    path.write_bytes(good)
+    assert torch.equal(Shards(remote, 8, "val")[0][0], Shards(root, 8, "val")[0][0])
 
 
 # what packing refuses

@@ -15,7 +15,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from zoo_files import READABLE, forge, header_of
 
-import modgan.zoo as module
 from modgan.component import Component, UnknownName
 from modgan.components import (
     ConvEncoder,
@@ -81,12 +80,13 @@ def test_a_failing_save_leaves_the_old_file_alone(
 def test_a_save_that_breaks_off_leaves_the_old_file_alone(
     zoo: Zoo, zoo_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full_disk(_: Any, path: Path, **__: Any) -> None:
-        path.write_bytes(b"half")
+    def full_disk(path: Path, data: bytes) -> None:
+        with path.open("wb") as file:
+            file.write(data[:100])
         raise OSError("no space left on device")
 
     before = zoo_path.read_bytes()
-    monkeypatch.setattr(module, "save_file", full_disk)
+    monkeypatch.setattr(Path, "write_bytes", full_disk)
     with pytest.raises(OSError, match="no space left"):
         zoo.save(zoo_path)
     assert zoo_path.read_bytes() == before

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from modgan.data.images import AttributeImages, DataError, centre, fit, open_image
 from modgan.data.order import shuffled
 from modgan.data.shards import COUNT, FORMAT, INDEX, Index, Shard, webdataset
-from modgan.data.table import LabelledFiles, Row, check_name
+from modgan.data.table import SUFFIXES, LabelledFiles, Row, check_name
 from modgan.files import replacing
 
 PER_SHARD = 1000
@@ -29,10 +29,10 @@ def pack(
 ) -> Index:
     """Write the pictures of every split as shards into the new folder `out`, then `index.json`.
 
-    A shard is a tar file of `key.png` and `key.json`, as webdataset has it, the key being the
-    picture's place in its split; train is packed in a shuffled order, as readers shuffle only near
-    pictures. With `size` they are fitted to it, without they keep their pixels. Only one picture
-    is in memory at a time.
+    A shard is a tar file of `key.jpg` (or .png, …) and `key.json`, as webdataset has it, the key
+    being the picture's place in its split; train is packed in a shuffled order, as readers shuffle
+    only near pictures. With `size`, or where a crop was chosen, pictures become PNG; else the files
+    are packed byte for byte, as a JPEG grows fivefold as PNG. Only one is in memory at a time.
     """
     out = Path(out)
     folders = _folders(sources)
@@ -115,11 +115,9 @@ def _write(
     with path.open("wb") as file, webdataset().TarWriter(file, encoder=False, mtime=0) as tar:
         for index in indices:
             row = source.rows[index]
-            files = {
-                "png": _png(row.file, source.crop, size),
-                "json": _json(row, source.attributes),
-            }
-            tar.write({"__key__": f"{index:08d}", **files})
+            ending, data = _picture(row.file, source.crop, size)
+            labels = _json(row, source.attributes)
+            tar.write({"__key__": f"{index:08d}", ending: data, "json": labels})
             written += 1
             bar.update()
             if file.tell() >= FULL:
@@ -127,15 +125,18 @@ def _write(
     return written
 
 
-def _png(path: Path, crop: int | None, size: int | None) -> bytes:
+def _picture(path: Path, crop: int | None, size: int | None) -> tuple[str, bytes]:
+    """The ending and the bytes that a picture is packed with; damaged ones are refused here."""
     picture = open_image(path)
+    if crop is None and size is None and path.suffix.lower() in SUFFIXES:
+        return path.suffix[1:].lower(), path.read_bytes()
     if crop is not None:
         picture = picture.crop(centre(picture, crop))
     if size is not None:
         picture = fit(picture, size)
     with BytesIO() as file:
         picture.save(file, "PNG")
-        return file.getvalue()
+        return "png", file.getvalue()
 
 
 def _json(row: Row, attributes: Mapping[str, tuple[str, ...]]) -> bytes:

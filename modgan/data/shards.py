@@ -26,7 +26,7 @@ from torch import Tensor
 
 from modgan.data.images import UNREADABLE, DataError, fit, open_image, to_tensor
 from modgan.data.order import seed_of, shuffled
-from modgan.data.table import NAME, check_name
+from modgan.data.table import NAME, SUFFIXES, check_name
 
 INDEX = "index.json"
 FORMAT = 1
@@ -36,7 +36,7 @@ CACHE_BYTES = 16 * 2**30
 INDEX_BYTES = 2**26
 SHARD_BYTES = 2**30
 COUNT = 1_000_000  # pictures in a shard, attributes, or labels at most: the index is not trusted
-URL = re.compile(r"https?://[A-Za-z0-9][^\s\\?#]*\Z")
+URL = re.compile(r"https?://[A-Za-z0-9][^\s\\?#{}\[\]]*\Z")  # curl would expand the brackets
 
 Sample = dict[str, Any]  # "__key__" and by suffix the bytes of a file, as webdataset gives them
 
@@ -140,9 +140,18 @@ class Shards:
             if number not in self._loaded:
                 while len(self._loaded) >= self.window:
                     self._loaded.popitem(last=False)  # before loading, or there were one too many
-                self._loaded[number] = _load(self._fetched(number), self.shards[number])
+                self._loaded[number] = self._load(number)
             self._loaded.move_to_end(number)
             return self._loaded[number]
+
+    def _load(self, number: int) -> list[Sample]:
+        path = self._fetched(number)
+        try:
+            return _load(path, self.shards[number])
+        except DataError:
+            if self.index.url is not None:
+                path.unlink(missing_ok=True)  # or it would never be fetched again
+            raise
 
     def _place(self, number: int) -> Path:
         folder = self.root if self.index.url is None else self.root / CACHE
@@ -229,13 +238,17 @@ def _read(path: Path, most: int) -> list[Sample]:
 
 
 def _picture(where: str, sample: Sample) -> Image.Image:
-    if "png" not in sample:
-        raise DataError(f"{where}: has no .png in the shard; pack anew")
+    endings = [suffix[1:] for suffix in SUFFIXES if suffix[1:] in sample]
+    if len(endings) != 1:
+        raise DataError(
+            f"{where}: has {len(endings)} pictures ({', '.join(SUFFIXES)}) in the shard, "
+            "expected one; pack anew"
+        )
     try:
-        return open_image(Image.open(BytesIO(sample["png"])))
+        return open_image(Image.open(BytesIO(sample[endings[0]])))
     except UNREADABLE as error:
         raise DataError(
-            f"{where}.png: cannot be read as a picture ({error}); fetch the shard again, "
+            f"{where}.{endings[0]}: cannot be read as a picture ({error}); fetch the shard again, "
             "or pack anew"
         ) from error
 

@@ -11,12 +11,13 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from modgan.component import UnknownName
 from modgan.train.loop import TrainingError
 from modgan.train.recipe import Bookkeeping, Engine, Recipe
 from modgan.train.run import run
 
 NEEDED = {"seed", "steps", "decay", "ema"}
-MISTAKES = (TrainingError, ValueError, LookupError, OSError)
+MISTAKES = (TrainingError, ValueError, UnknownName, OSError)
 
 
 def main(recipe: Recipe, argv: Sequence[str] | None = None) -> None:

@@ -204,8 +204,12 @@ class _Run:
             self._export(self.out / f"{self.recipe.name}.safetensors", [])
 
     def _state(self) -> dict[str, Any]:
-        ema = self.ema.state_dict()
-        return {"trainer": self.trainer.state_dict(), "ema": ema, "best": self.best}
+        return {
+            "trainer": self.trainer.state_dict(),
+            "ema": self.ema.state_dict(),
+            "best": self.best,
+            "recent": [(progress.step, progress.terms) for progress in self.recent],
+        }
 
     def _plan(self) -> str:
         """What the recipe says of its data, and the parts with their sizes and phases."""
@@ -221,9 +225,15 @@ class _Run:
     def _restore(self, path: Path) -> None:
         """Take the state of the first process, so that only its disk matters."""
         state = from_first(checkpoint.load(path) if self.writes else None)
+        if set(state) != set(self._state()):
+            raise TrainingError(
+                f"{path}: is a state of another version of modgan; resume with that version, or "
+                "begin again in another folder"
+            )
         self.trainer.load_state_dict(state["trainer"])
         self.ema.load_state_dict(state["ema"])
-        self.best, self.recent = state["best"], []
+        self.best = state["best"]
+        self.recent = [Progress(step, terms) for step, terms in state["recent"]]
 
     def _go_back(self, error: NotFinite) -> None:
         """Return to the last state and take the data in another order from there."""
