@@ -75,7 +75,7 @@ class Settings:
     w_r1: float = 0.4  # penalty on D's gradient at real pictures
     r1_every: int = 8  # steps between such penalties
     teach: int = 500  # steps in which D alone learns what the labels look like
-    steps: int = 9_000
+    steps: int = 8_000
     decay: float = 0.3  # share of the steps, the last, in which the rates fall to 0
     ema: float = 0.998
     judge_steps: int = 800  # of the classifier that judges the edits
