@@ -40,7 +40,7 @@ from modgan.data.portraits import Portraits
 from modgan.losses import l1, label_critic_real, logistic_d, logistic_g, of_label, r1
 from modgan.metrics.judged import Judged, as_rows, progress, table
 from modgan.spec import image
-from modgan.train import Batch, Phase, Recipe, Score, Share, main, run
+from modgan.train import Batch, Engine, Phase, Recipe, Score, Share, main, run
 from modgan.train.samples import edits
 from modgan.zoo import load
 
@@ -273,7 +273,7 @@ def samples(s: Settings, parts: Parts) -> Image.Image:
 
 def score(s: Settings, folder: Path, device: str) -> Score:
     """Errors of edits as a judge reads them, who is trained on real pictures first."""
-    Q = judge(s, folder).to(device)
+    Q = judge(s, folder, device).to(device)
     val = Judged(others(s, "val", s.followed), s.followed, Q)
 
     def figures(parts: Parts, final: bool) -> list[dict[str, Any]]:
@@ -285,7 +285,7 @@ def score(s: Settings, folder: Path, device: str) -> Score:
     return figures
 
 
-def judge(s: Settings, folder: Path) -> Component:
+def judge(s: Settings, folder: Path, device: str) -> Component:
     """A classifier of the same kind of pictures, trained in `folder`/judge."""
     chosen = portraits_judge.Settings(
         s.data,
@@ -295,7 +295,8 @@ def judge(s: Settings, folder: Path) -> Component:
         steps=s.judge_steps,
         workers=s.workers,
     )
-    path = run(portraits_judge.recipe, chosen, folder / "judge", resume=True)
+    engine = Engine(device=device)
+    path = run(portraits_judge.recipe, chosen, folder / "judge", resume=True, engine=engine)
     return load(path)["Q"]
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import time
+from base64 import b64decode
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,10 @@ from PIL import Image
 from modgan.cli import main
 from modgan.component import Component
 from modgan.data.images import DataError
-from modgan.train.chart import MOST, chart, short, thinned, ticks
-from modgan.train.figures import crossed, rounded, together
-from modgan.train.markup import VOID, joined, markdown, tag
-from modgan.train.records import read_rows, speed, spent
-from modgan.train.report import evenly, report, span
+from modgan.train.chart import MOST
+from modgan.train.markup import VOID
+from modgan.train.records import read_rows
+from modgan.train.report import report
 from modgan.zoo import Card, Zoo
 
 HOW = {"split": "test", "n": 300, "command": "modgan train recipes/faces.py"}
@@ -141,7 +141,7 @@ def test_the_page_asks_for_nothing_and_runs_nothing(run: Path, parts: dict[str, 
     row = {"name": f"{evil}, {evil}", "value": 1.0, **HOW, "split": evil, "command": evil}
     graphs = {evil: [evil]}
     Zoo(parts, Card(evil, {"recipe": evil, "versions": {evil: evil}}, [row], graphs)).save(
-        run / "x.safetensors"
+        run / "script>.safetensors"  # as the recipe's file would be called
     )
     sheet(run / "samples/000001.png")
     (run / evil.replace("/", "")).mkdir()
@@ -169,21 +169,6 @@ def test_figures_are_crossed(run: Path, parts: dict[str, Component]) -> None:
     assert cells[10:13] == ["smile", "2.00", "0.2500"]
 
 
-def test_rows_that_share_no_column_stand_in_tables_of_their_own() -> None:
-    names = ("one, mean", "judge, hair", "two, mean", "mask, hair", "odd, last, word")
-    rows = [{"name": name, "value": at} for at, name in enumerate(names)]
-    assert together(crossed(rows)) == [
-        {"one": {"mean": [0]}, "two": {"mean": [2]}},
-        {"judge": {"hair": [1]}, "mask": {"hair": [3]}},
-        {"odd": {"last, word": [4]}},
-    ]
-
-
-def test_tables_that_a_row_connects_become_one() -> None:
-    rows = {"one": {"a": [1]}, "two": {"b": [2]}, "both": {"a": [3], "b": [4]}}
-    assert together(rows) == [rows]
-
-
 def test_figures_measured_differently_say_so(run: Path, parts: dict[str, Component]) -> None:
     rows = [{"name": "error", "value": at, **HOW, "n": at} for at in (10, 20)]
     zoo(run / "faces.safetensors", parts, rows)
@@ -199,6 +184,17 @@ def test_parts_and_wirings_once_and_the_best_after(run: Path, parts: dict[str, C
     assert "T_hairresidual_transformerblack, blond, red" in said
     assert "editE → T_hair → R" in said
     assert "faces-best.safetensors, step 100The same parts and wirings." in said
+
+
+def test_a_zoo_of_other_origin_is_left_out(run: Path, parts: dict[str, Component]) -> None:
+    zoo(run / "another.safetensors", parts, [{"name": "theirs", "value": 1, **HOW}])
+    said = text(run)
+    assert "another.safetensors is not named after its recipe, so left out here." in said
+    assert "recipenot known" in said
+    assert "theirs" not in said
+    zoo(run / "faces-best.safetensors", parts, [{"name": "ours", "value": 1, **HOW}])
+    assert "reciperecipes/faces.py" in text(run)
+    assert "ours" in text(run)
 
 
 def test_a_damaged_zoo_is_named_and_the_rest_is_shown(run: Path) -> None:
@@ -226,9 +222,12 @@ def test_samples_are_inside(run: Path) -> None:
         sheet(run / f"samples/{step:06d}.png", (2000, 1000) if step == 13 else (40, 30))
     (run / "samples/notes.png").write_text("not a sheet")
     page = report(run)
-    shown = re.findall(r'<img src="data:image/(\w+);base64,[^"]*" alt="([^"]*)"', page)
-    assert shown[0] == ("png", "Samples of the averaged parts at step 13")
-    assert [alt.split()[-1] for _, alt in shown[1:]] == ["1", "3", "6", "8", "11", "13"]
+    shown = re.findall(r'<img src="data:image/(\w+);base64,([^"]*)" alt="([^"]*)"', page)
+    assert b64decode(shown[0][1]) == (run / "samples/000013.png").read_bytes()
+    assert shown[0][2] == "Samples of the averaged parts at step 13"
+    assert {kind for kind, _, _ in shown[1:]} == {"jpeg"}
+    assert [alt.split()[-1] for _, _, alt in shown[1:]] == ["1", "3", "6", "8", "11", "13"]
+    assert "too large" not in page
     assert "Development: 6 of 13 sheets<" in page
     assert page.count('class="pixels"') == 5  # the small ones are enlarged by whole factors
     assert 'class="pixels" width="760"' in page
@@ -249,6 +248,7 @@ def test_a_large_sheet_of_noise_stays_small(run: Path) -> None:
     page = report(run)
     assert len(page) < 5_000_000
     assert "data:image/png" not in page
+    assert page.count("step 7; too large for this page as it is, see samples/000007.png<") == 1
 
 
 def test_curves_by_phase_and_figures_first(run: Path) -> None:
@@ -269,80 +269,7 @@ def test_thousands_of_rows_are_thinned(run: Path) -> None:
     assert line
     assert len(line.group(1).split()) == MOST
     assert page.count('class="band"') == 2
-
-
-def test_thinning_keeps_means_and_ranges() -> None:
-    points = [(step, float(step % 2)) for step in range(2 * MOST)]
-    assert thinned(points)[:2] == [(0.5, 0.0, 0.5, 1.0), (2.5, 0.0, 0.5, 1.0)]
-    assert thinned([(5, 2.0)]) == [(5, 2.0, 2.0, 2.0)]
-
-
-def test_a_chart_draws_where_the_values_are() -> None:
-    drawn = chart([(0, 0.0), (50, 10.0), (100, 5.0)], (0, 100), "words")
-    assert 'points="46.0,138.0 173.0,8.0 300.0,73.0"' in drawn
-    assert re.findall(">([^<]+)</text>", drawn) == [
-        *("0", "2", "4", "6", "8", "10"),
-        *("0", "20", "40", "60", "80", "100"),
-    ]
-
-
-@pytest.mark.parametrize("value", [0.0, 1.0, -3.0, 1e-320, 1e299])
-def test_a_constant_lies_in_the_middle(value: float) -> None:
-    assert 'cx="173.0" cy="73.0"' in chart([(5, value)], (5, 5), "words")
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "expected"),
-    [
-        (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]),
-        (0.3, 1.9, [0.5, 1, 1.5]),
-        (50, 5200, [2000, 4000]),
-        (-1, 1, [-1, -0.5, 0, 0.5, 1]),
-    ],
-)
-def test_ticks_are_round(low: float, high: float, expected: list[float]) -> None:
-    assert ticks(low, high) == pytest.approx(expected)
-
-
-def test_numbers_for_people() -> None:
-    assert [short(v) for v in (0.123456, 12345.6, 1e-7, 1e9)] == [
-        "0.1235",
-        "12346",
-        "1e-07",
-        "1e+09",
-    ]
-    assert [rounded(v) for v in (5.0432, 0.00012345, 7, 12345.6)] == [
-        "5.043",
-        "0.000123",
-        "7",
-        "12346",
-    ]
-    assert [rounded(v, 2) for v in (0.001, -0.0004, 0.0, 3)] == ["0.001", "-0.0004", "0.00", "3.00"]
-    assert [span(s) for s in (-1, 89, 600, 7500, 200_000)] == [
-        *("0 s", "89 s", "10 min", "2 h 5 min", "2 d 8 h")
-    ]
-    assert evenly([1, 2, 3, 4, 5, 6, 7], 3) == [1, 4, 7]
-
-
-def test_time_is_added_up_over_starts() -> None:
-    clock = [(10, 5.0), (20, 10.0), (30, 4.0), (40, 8.0), (40, 30.0), (50, 34.0), (60, 2.0)]
-    rows = [{"step": step, "seconds": seconds} for step, seconds in clock]
-    assert spent(rows) == (46.0, 3)
-    assert speed(rows) == pytest.approx(0.4)
-    assert (spent([]), speed(rows[:1])) == ((0, 0), None)
-
-
-def test_the_plan_keeps_its_tables_and_words() -> None:
-    page = markdown("# What\n\nfirst\n  second\n\n| a | b |\n|---|--:|\n| 1 | 2 |\n\nlast\n")
-    assert page.startswith("<h3>What</h3><pre>first\n  second</pre>")
-    assert re.findall("<t[hd][ >][^<]*?>?([^<>]+)</t[hd]>", page) == ["a", "b", "1", "2"]
-    assert page.endswith("<pre>last</pre>")
-    assert markdown("") == ""
-
-
-def test_text_is_escaped_and_markup_is_not() -> None:
-    assert tag("p", "a<b", tag("b", "&"), class_='"') == '<p class="&quot;">a&lt;b<b>&amp;</b></p>'
-    assert joined(["<", tag("img", src="x")]) == '&lt;<img src="x">'
+    assert "Where there is a band, it is the range of neighbouring rows, the line" in page
 
 
 def test_states_and_runs_inside_are_named(run: Path) -> None:

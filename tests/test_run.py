@@ -139,7 +139,9 @@ def test_a_process_told_to_end_saves_first(tmp_path: Path) -> None:
         return tiny.batch(s, at)
 
     recipe = replace(tiny.recipe, batch=told)
-    run(recipe, SETTINGS, tmp_path / "a", engine=Engine(ahead=0), book=replace(BOOK, save_every=99))
+    rarely = replace(BOOK, save_every=99)
+    with pytest.raises(TrainingError, match="told to end: stopped after step 4 of 8: go on with"):
+        run(recipe, SETTINGS, tmp_path / "a", engine=Engine(ahead=0), book=rarely)
     assert states(tmp_path / "a") == ["00000000.pt", "00000004.pt"]
     again = run(tiny.recipe, SETTINGS, tmp_path / "a", resume=True, book=BOOK)
     assert again.read_bytes() == run(tiny.recipe, SETTINGS, tmp_path / "b").read_bytes()

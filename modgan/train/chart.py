@@ -35,7 +35,8 @@ def chart(points: Sequence[Point], steps: tuple[int, int], label: str) -> Markup
     band += [f"{x(step)},{y(bottom)}" for step, bottom, _, _ in reversed(groups)]
     shade = [tag("polygon", points=" ".join(band), class_="band")] if len(points) > MOST else []
     line = " ".join(f"{x(step)},{y(mean)}" for step, _, mean, _ in groups)
-    dots = [tag("circle", cx=x(at), cy=y(v), r=2.5, class_="dot") for at, v in points]
+    marked = points if len(points) <= FEW else []
+    dots = [tag("circle", cx=x(at), cy=y(v), r=2.5, class_="dot") for at, v in marked]
     return tag(
         "svg",
         *across,
@@ -43,7 +44,7 @@ def chart(points: Sequence[Point], steps: tuple[int, int], label: str) -> Markup
         *below,
         *shade,
         tag("polyline", points=line, class_="line"),
-        *(dots if len(points) <= FEW else []),
+        *dots,
         viewBox=f"0 0 {WIDTH} {HEIGHT}",
         role="img",
         aria_label=label,

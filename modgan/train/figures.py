@@ -25,7 +25,7 @@ def _measured(how: tuple[str, ...], metrics: Sequence[Mapping[str, Any]]) -> Mar
     """What was measured on the same pictures by the same command."""
     split, n, command = how
     plain = [(row["name"], row["value"]) for row in metrics if ", " not in row["name"]]
-    tables = [table(("figure", "value"), [(k, rounded(v)) for k, v in plain], True)]
+    tables = [table(("figure", "value"), [(k, rounded(v)) for k, v in plain], {1})]
     tables = tables if plain else []
     tables += [_crossed(rows) for rows in together(crossed(metrics))]
     by = [", ", tag("code", command)] if command else []
@@ -64,7 +64,7 @@ def _crossed(rows: Mapping[str, Cells]) -> Markup:
         (name, *(" / ".join(rounded(v, digits[c]) for v in cells.get(c, [])) for c in columns))
         for name, cells in rows.items()
     ]
-    return table(("", *columns), lines, numbers=True)
+    return table(("", *columns), lines, range(1, len(columns) + 1))
 
 
 def decimals(values: Iterable[float]) -> int:

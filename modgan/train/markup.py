@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Container, Iterable, Mapping, Sequence
 from html import escape
 
 VOID = {"img", "meta"}
@@ -22,7 +23,7 @@ h2 { font-size: 1.25rem; margin: 3rem 0 .75rem; padding-top: .75rem;
   border-top: 1px solid var(--rule); }
 h3 { font-size: 1rem; margin: 1.75rem 0 .5rem; overflow-wrap: anywhere; }
 p { margin: .5rem 0; }
-.soft, figcaption, caption { color: var(--soft); font-size: .875rem; }
+.soft, figcaption { color: var(--soft); font-size: .875rem; }
 code, pre { font: .875em/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace;
   overflow-wrap: anywhere; }
 pre { margin: .75rem 0; white-space: pre-wrap; }
@@ -41,7 +42,6 @@ progress { display: block; width: 100%; max-width: 20rem; height: .5rem; margin:
   accent-color: var(--line); }
 .scroll { overflow-x: auto; margin: .75rem 0 1.25rem; }
 table { border-collapse: collapse; font-size: .9rem; }
-caption { text-align: left; padding-bottom: .35rem; }
 th, td { padding: .35rem 1.25rem .35rem 0; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--rule); }
 th { font-weight: 600; }
@@ -101,18 +101,19 @@ def pairs(values: Mapping[str, object], kind: str) -> Markup:
 def table(
     head: Sequence[object],
     rows: Iterable[Sequence[object]],
-    numbers: bool = False,
-    caption: object = "",
+    numbers: Container[int] = (),
 ) -> Markup:
-    """A table whose rows begin with their name; with `numbers` the rest is set to the right."""
-    given = {"class_": "number"} if numbers else {}
-    top = [tag("th", cell, scope="col", **(given if at else {})) for at, cell in enumerate(head)]
-    body = [
-        tag("tr", tag("th", row[0], scope="row"), *(tag("td", cell, **given) for cell in row[1:]))
-        for row in rows
-    ]
-    title = [tag("caption", caption)] if caption else []
-    inside = tag("table", *title, tag("thead", tag("tr", *top)), tag("tbody", *body))
+    """A table whose rows begin with their name; the columns `numbers` are set to the right."""
+
+    def cell(name: str, at: int, value: object, **given: object) -> Markup:
+        return tag(name, value, **given, **({"class_": "number"} if at in numbers else {}))
+
+    top = [cell("th", at, value, scope="col") for at, value in enumerate(head)]
+    lines = []
+    for first, *rest in rows:
+        cells = [cell("td", at, value) for at, value in enumerate(rest, 1)]
+        lines.append(tag("tr", cell("th", 0, first, scope="row"), *cells))
+    inside = tag("table", tag("thead", tag("tr", *top)), tag("tbody", *lines))
     return tag("div", inside, class_="scroll")
 
 
@@ -128,12 +129,17 @@ def markdown(text: str) -> Markup:
 
 
 def _table(lines: Sequence[str]) -> Markup:
-    rows = [
-        [cell.strip() for cell in line.strip().strip("|").split("|")]
-        for line in lines
-        if set(line.strip()) - set("|-: ")
-    ]
-    return table(rows[0], rows[1:]) if rows else Markup()
+    head, *rows = [_cells(line) for line in lines]
+    if rows and all(re.fullmatch(":?-+:?", cell) for cell in rows[0]):
+        rule, *rows = rows
+        return table(head, rows, {at for at, cell in enumerate(rule) if re.match("-+:", cell)})
+    return table(head, rows)
+
+
+def _cells(line: str) -> list[str]:
+    r"""The cells of a row; a bar inside of a cell is written \|."""
+    inside = re.sub(r"^\||(?<!\\)\|$", "", line.strip())
+    return [cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", inside)]
 
 
 def _text(lines: Sequence[str]) -> Markup:

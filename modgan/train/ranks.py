@@ -75,7 +75,7 @@ def _device() -> torch.device:
 
 def average_terms(terms: Mapping[str, Tensor]) -> dict[str, float]:
     """The mean over processes of every term, as numbers."""
-    values = torch.stack([term.detach().double() for term in terms.values()])
+    values = torch.stack([term.detach().float() for term in terms.values()])
     if processes() > 1:
         dist.all_reduce(values)
         values /= processes()

@@ -16,6 +16,7 @@ from modgan.data.images import DataError
 from modgan.zoo import ZooError, inspect
 
 SETTINGS, LOG = "settings.json", "log.jsonl"
+BEST = "-best"  # ends the name of the zoo with the best figure so far
 RECENT = 10  # rows of the log by which the speed is told
 Row = dict[str, float]
 
@@ -47,11 +48,25 @@ class Found:
         return read_rows(self.run / LOG)
 
     @cached_property
-    def zoos(self) -> dict[str, dict[str, Any] | str]:
+    def headers(self) -> dict[str, dict[str, Any] | str]:
         """The header of each zoo file by its name, or why it cannot be read; the best last."""
         files = [p for p in self.run.glob("*.safetensors") if p.is_file() and p.name[0] != "."]
-        files.sort(key=lambda path: (path.stem.endswith("-best"), path.name))
+        files.sort(key=lambda path: (path.stem.endswith(BEST), path.name))
         return {path.name: _header(path) for path in files}
+
+    @cached_property
+    def foreign(self) -> list[str]:
+        """The zoo files that are not named as a run names its own: after the recipe."""
+        return [
+            name
+            for name, zoo in self.headers.items()
+            if isinstance(zoo, dict) and Path(name).stem.removesuffix(BEST) != _recipe(zoo["card"])
+        ]
+
+    @property
+    def zoos(self) -> dict[str, dict[str, Any] | str]:
+        """The headers but for those of other origin."""
+        return {name: zoo for name, zoo in self.headers.items() if name not in self.foreign}
 
     @cached_property
     def readable(self) -> dict[str, dict[str, Any]]:
@@ -60,14 +75,14 @@ class Found:
 
     @cached_property
     def card(self) -> dict[str, Any]:
-        """The card of the first zoo file, or an empty one."""
+        """The card of the zoo, of the best one where there is no other, or an empty one."""
         empty: dict[str, Any] = {"licence": "", "provenance": {}, "metrics": [], "graphs": {}}
         return next((zoo["card"] for zoo in self.readable.values()), empty)
 
     @property
     def recipe(self) -> str:
         """The name of the recipe, or '' where no zoo file tells it."""
-        return Path(str(self.card["provenance"].get("recipe", ""))).stem
+        return _recipe(self.card)
 
     @cached_property
     def sheets(self) -> list[tuple[int, Path]]:
@@ -119,6 +134,10 @@ def _header(path: Path) -> dict[str, Any] | str:
         return inspect(path)
     except ZooError as error:
         return str(error)
+
+
+def _recipe(card: dict[str, Any]) -> str:
+    return Path(str(card["provenance"].get("recipe", ""))).stem
 
 
 def numbered(folder: Path, suffix: str) -> list[tuple[int, Path]]:

@@ -12,14 +12,14 @@ from typing import Any
 from PIL import Image
 
 from modgan.data.images import DataError, open_image
-from modgan.train.chart import HUGE, chart, short
+from modgan.train.chart import HUGE, MOST, chart, short
 from modgan.train.figures import figures
 from modgan.train.markup import Markup, document, joined, markdown, pairs, table, tag
 from modgan.train.records import LOG, SETTINGS, Found, Row, holds_run, numbered, speed, spent
 
 SHOWN = 6  # sheets that show the development
-LARGE, SMALL = (1600, 3200), (720, 1440)  # most pixels of the latest sheet, of an earlier one
-MOST_BYTES = 1_500_000  # a sheet that needs more as PNG is shown as JPEG
+MOST_BYTES = 2_500_000  # up to so many the latest sheet is in the page as it is
+LARGE, SMALL = (1600, 3200), (720, 1440)  # most pixels of a larger one, of an earlier one
 COLUMN = 760  # pixels of the page: sheets of less than half of it are enlarged
 
 
@@ -116,11 +116,11 @@ def _samples(found: Found) -> Markup:
     if not found.sheets:
         return _none("No sample sheets so far.")
     step, path = found.sheets[-1]
-    latest = _picture(path, f"Samples of the averaged parts at step {step}", LARGE, step)
+    latest = _picture(path, f"Samples of the averaged parts at step {step}", step, latest=True)
     if len(found.sheets) == 1:
         return latest
     chosen = evenly(found.sheets, SHOWN)
-    strip = [_picture(p, f"Samples at step {at}", SMALL, at) for at, p in chosen]
+    strip = [_picture(p, f"Samples at step {at}", at) for at, p in chosen]
     title = f"Development: {len(chosen)} of {len(found.sheets)} sheets"
     return joined([latest, tag("h3", title), tag("div", *strip, class_="strip")])
 
@@ -132,27 +132,31 @@ def evenly(values: Sequence[Any], most: int) -> list[Any]:
     return [values[round(at * (len(values) - 1) / (most - 1))] for at in range(most)]
 
 
-def _picture(path: Path, words: str, most: tuple[int, int], step: int) -> Markup:
+def _picture(path: Path, words: str, step: int, latest: bool = False) -> Markup:
     """A sheet inside the page; one that cannot be read is named."""
     try:
         image = open_image(path)
     except DataError as error:
         return _none(f"Step {step} cannot be shown: {error}")
-    image.thumbnail(most)
+    untouched = latest and path.stat().st_size <= MOST_BYTES
+    if not untouched:
+        image.thumbnail(LARGE if latest else SMALL)
     times = COLUMN // image.width
     look = {"class_": "pixels", "width": image.width * times} if times > 1 else {}
-    shown = tag("img", src=_data(image, most is LARGE), alt=words, **look)
-    return tag("figure", shown, tag("figcaption", f"step {step}"))
+    source = _data("png", path.read_bytes()) if untouched else _data("jpeg", _jpeg(image))
+    note = f"; too large for this page as it is, see samples/{path.name}"
+    caption = f"step {step}" + (note if latest and not untouched else "")
+    return tag("figure", tag("img", src=source, alt=words, **look), tag("figcaption", caption))
 
 
-def _data(image: Image.Image, exact: bool) -> str:
-    """The picture as a data: URI."""
-    for kind, options in (("png", {}), ("jpeg", {"quality": 85})):
-        buffer = BytesIO()
-        image.save(buffer, kind, **options)
-        if exact and len(buffer.getvalue()) <= MOST_BYTES:
-            break
-    return f"data:image/{kind};base64,{b64encode(buffer.getvalue()).decode()}"
+def _jpeg(image: Image.Image) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, "jpeg", quality=85)
+    return buffer.getvalue()
+
+
+def _data(kind: str, content: bytes) -> str:
+    return f"data:image/{kind};base64,{b64encode(content).decode()}"
 
 
 def _figures(found: Found) -> Markup:
@@ -183,13 +187,20 @@ def _curves(rows: Sequence[Row]) -> Markup:
         )
         for p in order
     ]
-    return joined(groups) if groups else _none("Nothing logged yet.")
+    words = "Every term over the steps, within its own range."
+    if len(rows) > MOST:
+        words += (
+            " Where there is a band, it is the range of neighbouring rows, the line their mean."
+        )
+    return joined([_none(words), *groups]) if groups else _none("Nothing logged yet.")
 
 
 def _group(rows: Sequence[Row], names: Mapping[str, None], prefix: str) -> Markup:
     """The charts of one phase, over the same steps."""
     terms = [name for name in names if name.partition("/")[0] == prefix]
-    steps = [int(row["step"]) for row in rows if any(term in row for term in terms)]
+    # figures are few: over the whole run it shows when they were taken
+    shown = [row for row in rows if prefix == "metric" or any(term in row for term in terms)]
+    steps = [int(row["step"]) for row in shown]
     ends = (min(steps), max(steps))
     return tag("div", *(_term(rows, term, ends) for term in terms), class_="charts")
 
@@ -256,6 +267,7 @@ def _folder(found: Found) -> Markup:
     if (states / "best.pt").is_file():
         lines.append("The state with the best figure so far is kept in checkpoints/best.pt.")
     inside = sorted(p for p in found.run.iterdir() if p.is_dir() and holds_run(p))
+    lines += [f"{name} is not named after its recipe, so left out here." for name in found.foreign]
     words = [tag("p", line) for line in lines]
     for path in inside:
         command = tag("code", f"modgan report {found.name}/{path.name}")

@@ -6,6 +6,7 @@ import json
 import platform
 import signal
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -60,7 +61,9 @@ def run(
     with connected(engine.device) as device:
         torch.manual_seed(settings.seed)
         training = _Run(recipe, settings, out, replace(engine, device=device), book)
-        training.begin(resume)
+        last = training.found(resume)
+        training.build()
+        training.begin(last)
         with _told_to_stop() as told:
             training.train(told)
         return training.finish()
@@ -75,6 +78,20 @@ class _Run:
         self.recipe, self.settings, self.out, self.book = recipe, settings, out, book
         self.engine, self.writes = engine, rank() == 0
         self.states, self.slots = out / "checkpoints", processes() * engine.accumulate
+        self.best, self.recent = float("inf"), list[Progress]()
+
+    def found(self, resume: bool) -> Path | None:
+        """The last state in the folder, if it is to be gone on from with the same settings."""
+        last = from_first(checkpoint.latest(self.states))
+        if last and not resume:
+            raise TrainingError(f"{self.out} holds a run: pass --resume to go on, or another --out")
+        if last and self.writes:
+            self._compare_settings()
+        return last
+
+    def build(self) -> None:
+        """Make the parts, compose what the recipe promises, and prepare to train."""
+        recipe, settings, engine = self.recipe, self.settings, self.engine
         parts = {k: _placed(part, engine.device) for k, part in recipe.parts(settings).items()}
         graphs = [Graph(steps, parts) for steps in recipe.card(settings).graphs.values()]
         used = {step.part for graph in graphs for step in graph.steps}
@@ -88,15 +105,9 @@ class _Run:
             precision=engine.precision,
         )
         self.live, self.ema = nn.ModuleDict(exported), averaged(exported, settings.ema)
-        self.best, self.recent = float("inf"), list[Progress]()
 
-    def begin(self, resume: bool) -> None:
-        """Check, tell the plan, prepare the figures, and restore the last state or save a first."""
-        last = from_first(checkpoint.latest(self.states))
-        if last and not resume:
-            raise TrainingError(f"{self.out} holds a run: pass --resume to go on, or another --out")
-        if last and self.writes:
-            self._compare_settings()
+    def begin(self, last: Path | None) -> None:
+        """Tell the plan, prepare the figures, and restore the last state or save a first."""
         if self.writes:
             plan = self._plan()
             print(plan, file=sys.stderr, flush=True)
@@ -136,8 +147,8 @@ class _Run:
         for progress in _bar(self.trainer.steps(drawn), self.trainer.step, steps, self.writes):
             self.ema.update_parameters(self.live)
             self.recent.append(progress)
-            step, late = progress.step, self._seconds() > 60 * book.minutes
-            stop = any_of(told() or late)
+            step, told_now = progress.step, any_of(told())
+            stop = told_now or any_of(self._seconds() > 60 * book.minutes)
             end = stop or step == steps
             self._tell_time(step, max(first, *(phase.start for phase in self.trainer.phases)) + 1)
             if self.log and (end or step % book.log_every == 0):
@@ -150,7 +161,10 @@ class _Run:
             if end or step % book.save_every == 0:
                 self._save()
             if stop and step < steps:
-                self._tell(f"stopped after step {step} of {steps}: go on with --resume")
+                message = f"stopped after step {step} of {steps}: go on with --resume"
+                if told_now:
+                    raise TrainingError(f"told to end: {message}")
+                self._tell(message)
                 return
 
     def finish(self) -> Path:
@@ -370,6 +384,9 @@ def _bar(steps: Iterator[Progress], done: int, total: int, shown: bool) -> Itera
 def _told_to_stop() -> Iterator[Callable[[], bool]]:
     """Whether the system asked this process to end (SIGTERM): it then stops after a step."""
     told: list[int] = []
+    if threading.current_thread() is not threading.main_thread():  # signals are not for others
+        yield lambda: False
+        return
     before = signal.signal(signal.SIGTERM, lambda number, frame: told.append(number))
     try:
         yield lambda: bool(told)

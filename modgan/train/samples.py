@@ -17,7 +17,8 @@ def edits(parts: Mapping[str, Component], data: AttributeImages, count: int = 8)
 
     `parts` are E, R and a T for every attribute.
     """
-    x, labels = batch(data, range(min(count, len(data))))
+    device = next(parts["E"].parameters()).device
+    x, labels = (made.to(device) for made in batch(data, range(min(count, len(data)))))
     names, rows = list(data.attributes), [[to_image(picture)] for picture in x]
     masks = []
     with torch.no_grad():
