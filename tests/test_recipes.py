@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from shard_files import write_pictures
 
 import modgan
 from modgan.cli import main
+from modgan.data.pack import pack
+from modgan.data.table import SPLITS
 from modgan.train import Recipe, Share
 
 FOLDER = Path(__file__).parent.parent / "recipes"
@@ -85,6 +88,20 @@ def test_resume_of_a_real_recipe_is_exact(tmp_path: Path) -> None:
     def train(out: str, *flags: str) -> bytes:
         command = ["--smoke", "--save-every", "2", "--out", str(tmp_path / out), *flags]
         main(["train", str(FOLDER / "modulargan_portraits.py"), *command])
+        return (tmp_path / out / "modulargan_portraits.safetensors").read_bytes()
+
+    whole = train("whole")
+    train("halves", "--minutes", "0")
+    assert train("halves", "--resume") == whole
+
+
+def test_training_from_shards_resumes_to_the_same_bits(tmp_path: Path) -> None:
+    splits = {split: write_pictures(tmp_path / split, split, 12) for split in SPLITS}
+    pack(splits, tmp_path / "shards", 32, per_shard=5)
+
+    def train(out: str, *flags: str) -> bytes:
+        command = ["--smoke", "--data", str(tmp_path / "shards"), "--out", str(tmp_path / out)]
+        main(["train", str(FOLDER / "modulargan_portraits.py"), *command, *flags])
         return (tmp_path / out / "modulargan_portraits.safetensors").read_bytes()
 
     whole = train("whole")

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from modgan.train.chart import FEW, MOST, chart, short, thinned, ticks
+from modgan.train.chart import FEW, MOST, chart, names, short, thinned, ticks
 from modgan.train.figures import crossed, rounded, together
 from modgan.train.markup import joined, markdown, tag
 from modgan.train.records import speed, spent
@@ -65,6 +65,21 @@ def test_a_constant_lies_in_the_middle(value: float) -> None:
 )
 def test_ticks_are_round(low: float, high: float, expected: list[float]) -> None:
     assert ticks(low, high) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0, 2_000_000, 4_000_000], ["0", "2M", "4M"]),
+        ([5000, 10_000], ["5k", "10k"]),
+        ([0.1 * 3, 0.4], ["0.3", "0.4"]),
+        ([1234.6, 1234.8], ["1234.6", "1234.8"]),
+        ([-1e12, 1e12], ["-1e+12", "1e+12"]),
+        ([], []),
+    ],
+)
+def test_numbers_on_an_axis_are_short_and_differ(values: list[float], expected: list[str]) -> None:
+    assert names(values) == expected
 
 
 def test_numbers_for_people() -> None:

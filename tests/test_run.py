@@ -229,7 +229,6 @@ def test_settings_may_not_take_the_names_of_flags(tmp_path: Path) -> None:
 
 
 def test_tensorboard_gets_the_terms(tmp_path: Path) -> None:
-    pytest.importorskip("tensorboard")
     run(tiny.recipe, SETTINGS, tmp_path, book=replace(BOOK, tensorboard=True))
     (events,) = (tmp_path / "tensorboard").iterdir()
     assert b"G/label" in events.read_bytes()

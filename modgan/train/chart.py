@@ -27,9 +27,15 @@ def chart(points: Sequence[Point], steps: tuple[int, int], label: str) -> Markup
     def y(value: float) -> str:
         return f"{BOTTOM - (value - low) / (high - low) * (BOTTOM - TOP):.1f}"
 
-    across = [tag("path", d=f"M{LEFT} {y(v)}H{RIGHT}", class_="grid") for v in ticks(low, high)]
-    left = [_text(short(v), LEFT - 6, float(y(v)) + 4, "end") for v in ticks(low, high)]
-    below = [_text(short(v), x(v), BOTTOM + 16, "middle") for v in ticks(first, last)]
+    values, times = ticks(low, high), ticks(first, last)
+    across = [tag("path", d=f"M{LEFT} {y(v)}H{RIGHT}", class_="grid") for v in values]
+    left = [
+        _text(t, LEFT - 6, float(y(v)) + 4, "end")
+        for v, t in zip(values, names(values), strict=True)
+    ]
+    below = [
+        _text(t, x(v), BOTTOM + 16, "middle") for v, t in zip(times, names(times), strict=True)
+    ]
     groups = thinned(points)
     band = [f"{x(step)},{y(top)}" for step, _, _, top in groups]
     band += [f"{x(step)},{y(bottom)}" for step, bottom, _, _ in reversed(groups)]
@@ -72,6 +78,14 @@ def ticks(low: float, high: float) -> list[float]:
     unit = 10.0 ** math.floor(math.log10((high - low) / 5))
     unit *= next(k for k in (1, 2, 5, 10, 20) if (high - low) / (unit * k) <= 5)
     return [k * unit for k in range(math.ceil(low / unit), math.floor(high / unit) + 1)]
+
+
+def names(values: Sequence[float]) -> list[str]:
+    """The numbers on an axis, which differ, in thousands (k) or millions (M) where they are long."""
+    most = max(map(abs, values), default=0.0)
+    units = ((1e10, 1.0, ""), (1e6, 1e6, "M"), (1e4, 1e3, "k"), (0.0, 1.0, ""))
+    unit, word = next((unit, word) for least, unit, word in units if most >= least)
+    return [f"{value / unit:.10g}{word}" if value else "0" for value in values]
 
 
 def short(value: float) -> str:

@@ -57,7 +57,7 @@ img { display: block; max-width: 100%; height: auto; border: 1px solid var(--rul
 .charts figure { display: flex; flex-direction: column; justify-content: space-between; }
 .charts figcaption { font-size: .8rem; line-height: 1.35; margin-bottom: .25rem; }
 .charts b { display: block; color: var(--ink); font-size: .875rem; }
-svg { display: block; width: 100%; height: auto; }
+svg { display: block; width: 100%; height: auto; overflow: visible; }
 svg text { fill: var(--soft); font: 11px system-ui, Helvetica, Arial, sans-serif; }
 .grid { stroke: var(--rule); }
 .line { fill: none; stroke: var(--line); stroke-width: 1.75; stroke-linejoin: round; }
