@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from modgan.train.chart import FEW, MOST, chart, names, short, thinned, ticks
+from modgan.train.chart import FEW, MOST, chart, named, short, thinned, ticks
 from modgan.train.figures import crossed, rounded, together
 from modgan.train.markup import joined, markdown, tag
 from modgan.train.records import speed, spent
@@ -79,7 +79,7 @@ def test_ticks_are_round(low: float, high: float, expected: list[float]) -> None
     ],
 )
 def test_numbers_on_an_axis_are_short_and_differ(values: list[float], expected: list[str]) -> None:
-    assert names(values) == expected
+    assert list(named(values).values()) == expected
 
 
 def test_numbers_for_people() -> None:

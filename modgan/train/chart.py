@@ -27,15 +27,10 @@ def chart(points: Sequence[Point], steps: tuple[int, int], label: str) -> Markup
     def y(value: float) -> str:
         return f"{BOTTOM - (value - low) / (high - low) * (BOTTOM - TOP):.1f}"
 
-    values, times = ticks(low, high), ticks(first, last)
+    values, steps_named = named(ticks(low, high)), named(ticks(first, last))
     across = [tag("path", d=f"M{LEFT} {y(v)}H{RIGHT}", class_="grid") for v in values]
-    left = [
-        _text(t, LEFT - 6, float(y(v)) + 4, "end")
-        for v, t in zip(values, names(values), strict=True)
-    ]
-    below = [
-        _text(t, x(v), BOTTOM + 16, "middle") for v, t in zip(times, names(times), strict=True)
-    ]
+    left = [_text(name, LEFT - 6, float(y(v)) + 4, "end") for v, name in values.items()]
+    below = [_text(name, x(v), BOTTOM + 16, "middle") for v, name in steps_named.items()]
     groups = thinned(points)
     band = [f"{x(step)},{y(top)}" for step, _, _, top in groups]
     band += [f"{x(step)},{y(bottom)}" for step, bottom, _, _ in reversed(groups)]
@@ -80,12 +75,12 @@ def ticks(low: float, high: float) -> list[float]:
     return [k * unit for k in range(math.ceil(low / unit), math.floor(high / unit) + 1)]
 
 
-def names(values: Sequence[float]) -> list[str]:
-    """The numbers on an axis, which differ, in thousands (k) or millions (M) where they are long."""
+def named(values: Sequence[float]) -> dict[float, str]:
+    """The numbers of an axis as they stand there: long ones in thousands (k) or millions (M)."""
     most = max(map(abs, values), default=0.0)
     units = ((1e10, 1.0, ""), (1e6, 1e6, "M"), (1e4, 1e3, "k"), (0.0, 1.0, ""))
     unit, word = next((unit, word) for least, unit, word in units if most >= least)
-    return [f"{value / unit:.10g}{word}" if value else "0" for value in values]
+    return {value: f"{value / unit:.10g}{word}" if value else "0" for value in values}
 
 
 def short(value: float) -> str:
