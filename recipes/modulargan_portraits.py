@@ -1,6 +1,6 @@
 """ModularGAN: E, R, a masked T per attribute, D with heads per attribute.
 
-    modgan train recipes/modulargan_portraits.py                    # over an hour on two cores
+    modgan train recipes/modulargan_portraits.py                    # 45 minutes on two cores
     modgan train recipes/modulargan_portraits.py --smoke            # seconds
     modgan train recipes/modulargan_portraits.py --data DIR         # your own labelled pictures
     modgan train recipes/modulargan_portraits.py --variant paper    # 128², C = 256: a GPU's work
