@@ -27,10 +27,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 import modgan
-from modgan.data.images import batch, normalise
+from modgan.data.images import batch, normalise, other_labels
 from modgan.data.portraits import ATTRIBUTES, Portraits
 from modgan.files import replacing
-from modgan.metrics.edits import EditScores, accuracy, apply_codes, means, score
+from modgan.metrics.editors import Editor, modular
+from modgan.metrics.edits import EditScores, accuracy, means, score
 
 Labels = Mapping[str, Sequence[str]]
 
@@ -41,9 +42,7 @@ class Test:
     def __init__(self, pictures: Tensor, labels: Tensor, attributes: Labels, seed: int) -> None:
         self.pictures, self.labels, self.attributes = pictures, labels, attributes
         rng = torch.Generator().manual_seed(seed)
-        sizes = torch.tensor([len(values) for values in attributes.values()])
-        steps = 1 + (torch.rand(labels.shape, generator=rng) * (sizes - 1)).long()
-        self.targets = (labels + steps) % sizes
+        self.targets = other_labels(labels, attributes, rng)
 
     def wanted(self, names: tuple[str, ...]) -> Tensor:
         """The labels (B, A) that pictures should have after editing `names`."""
@@ -103,18 +102,22 @@ def _channels_first(pictures: Tensor) -> Tensor:
     return normalise(pictures.permute(0, 3, 1, 2).contiguous())
 
 
-def measure(zoo: modgan.Zoo, judge: modgan.Component, test: Test) -> dict[str, Any]:
-    """Scores of every single edit, pair and triple, each in all orders."""
-    alone = {name: test.truth((name,)) for name in test.attributes}
-    codes = dict(zip(test.attributes, test.targets.T, strict=True))
-    sets = [names for k in (1, 2, 3) for names in combinations(test.attributes, k)]
+def measure(
+    edit: Editor,
+    judge: modgan.Component,
+    test: Test,
+    attributes: Sequence[str],
+    ordered: bool = True,
+) -> dict[str, Any]:
+    """Scores of every single edit, pair and triple of `attributes`, in all orders or in one."""
+    alone = {name: test.truth((name,)) for name in attributes}
+    sets = [names for k in (1, 2, 3) for names in combinations(attributes, k)]
     results: dict[str, Any] = {}
     for names in tqdm(sets, unit="edit"):
         truth = test.truth(names) if len(names) > 1 else alone[names[0]]
         rows: list[EditScores] = []
-        for order in permutations(names):
-            graph = modgan.compose(["E", *(f"T_{name}" for name in order), "R"], zoo)
-            out = apply_codes(graph, test.pictures, {name: codes[name] for name in names})
+        for order in permutations(names) if ordered else [names]:
+            out = edit(order, test.pictures, test.wanted(names))
             own = {name: alone[name] for name in names}
             rows.append(score(out, test.pictures, own, truth, judge, test.wanted(names)))
         errors = [row.error for row in rows]
@@ -186,7 +189,7 @@ def main() -> None:
         test = Drawn(given.n, zoo["E"].inputs["image"].shape[-1], given.seed)
     n = len(test.pictures)
     real = accuracy(judge, test.pictures, test.labels)
-    results = measure(zoo, judge, test)
+    results = measure(modular(zoo, test.attributes), judge, test, list(test.attributes))
     rows = metrics(results, real, test.what, n, command)
     write(given.out, page(results, real, f"n = {n}, {test.what}, `{command}`"), results)
     if given.card:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -16,6 +16,15 @@ class Card:
     provenance: dict[str, Any] = field(default_factory=dict)
     metrics: list[dict[str, Any]] = field(default_factory=list)
     graphs: dict[str, list[str]] = field(default_factory=dict)
+
+    def only(self, parts: Collection[str]) -> Card:
+        """The card with those graphs whose parts are all among `parts`."""
+        inside = {
+            name: steps
+            for name, steps in self.graphs.items()
+            if all(step.partition(":")[0].strip() in parts for step in steps)
+        }
+        return replace(self, graphs=inside)
 
 
 def page(name: str, header: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The `modgan` command: edit, list, info, train, report, pack."""
+"""The `modgan` command: edit, list, info, train, report, pack, convert."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from modgan.card import page
 from modgan.component import UnknownName
+from modgan.convert import LICENCE, cyclegan, stargan
 from modgan.data.images import DataError, fit, open_image, sheet
 from modgan.data.open import open_folder
 from modgan.data.pack import PER_SHARD, pack
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="modgan", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for add in (_add_edit, _add_list, _add_info, _add_train, _add_report, _add_pack):
+    for add in (_add_edit, _add_list, _add_info, _add_train, _add_report, _add_pack, _add_convert):
         add(commands)
     given, rest = parser.parse_known_args(argv)
     if rest and given.command != "train":
@@ -265,4 +266,36 @@ def _pack(given: argparse.Namespace, _: Sequence[str]) -> int:
     counts = ", ".join(f"{split} {len(source)}" for split, source in sources.items())
     shards = sum(len(shards) for shards in index.splits.values())
     print(f"{given.out}: {counts} pictures in {shards} shards")
+    return 0
+
+
+def _add_convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("convert", help="checkpoints of other programs as a zoo")
+    sources = parser.add_subparsers(dest="source", required=True)
+    star = sources.add_parser("stargan", help="{step}-G.ckpt, {step}-D.ckpt or both")
+    star.add_argument(
+        "--labels",
+        metavar="A,B,C",
+        help="what the labels mean, in order; NAME=A,B,C where each picture has exactly one of "
+        "them; else CelebA's 5 or RaFD's 8",
+    )
+    star.set_defaults(to_zoo=stargan.to_zoo)
+    cycle = sources.add_parser("cyclegan", help="*_net_G_A.pth, _G_B, _D_A, _D_B or *_net_G.pth")
+    cycle.set_defaults(to_zoo=cyclegan.to_zoo)
+    for source, size in ((star, stargan.SIZE), (cycle, cyclegan.SIZE)):
+        source.add_argument("files", nargs="+", type=Path, metavar="FILE", help="checkpoints")
+        source.add_argument("-o", "--out", type=Path, required=True, help="the zoo file to write")
+        source.add_argument("--size", type=int, help=f"pixels of its pictures (else {size})")
+        source.add_argument("--licence", default=LICENCE, help="that of the weights (%(default)s)")
+    parser.set_defaults(act=_convert)
+
+
+def _convert(given: argparse.Namespace, _: Sequence[str]) -> int:
+    files, out = given.files, given.out
+    if out.suffix != ".safetensors" or out.resolve() in {file.resolve() for file in files}:
+        raise InterfaceError(f"-o {out}: expects a .safetensors file that is no checkpoint here")
+    labels = {"labels": given.labels} if "labels" in given else {}
+    zoo = given.to_zoo(files, size=given.size, licence=given.licence, **labels)
+    zoo.save(out)
+    print(f"{out}: {', '.join(f'{name} ({part.component})' for name, part in zoo.items())}")
     return 0

@@ -81,9 +81,9 @@ class Graph(nn.Module):
         """Run on what people have, and return what they can look at.
 
         Pictures are paths, PIL images or arrays of any size (cut to the centre square and
-        resized), codes are labels, `normal` values are tensors or integer seeds, and a list
-        anywhere makes a batch. None skips the transformers that read that code. Pictures and masks
-        come back as PIL images, one or a list.
+        resized), codes are labels, flags the set of labels that are on, `normal` values are tensors
+        or integer seeds, and a list anywhere makes a batch. None skips the transformers that read
+        that code. Pictures and masks come back as PIL images, one or a list.
         """
         self._check(values)
         given = {name: value for name, value in values.items() if value is not None}
@@ -123,6 +123,9 @@ class Graph(nn.Module):
 
 def describe(name: str, spec: FeatureSpec) -> str:
     """An input in the words of the one who has to give it."""
+    if spec.space == "flags":
+        on = ", ".join(spec.labels)
+        return f"{name!r}: the set of those that are on of {on}, or None to skip what reads it"
     if spec.labels:
         return f"{name!r}: one of {', '.join(spec.labels)}, or None to skip what reads it"
     if spec.space == "normal":

@@ -20,8 +20,8 @@ class FeatureSpec:
     """A map (B, C, H, W) or, without height and width, a vector (B, C).
 
     `space` says what the numbers mean. Public spaces are words with units (`image[-1,1]`,
-    `mask[0,1]`, `normal`, `onehot:hair`, `logit`); learned ones are `name@digest`, since equal
-    shapes of two trainings do not understand each other. The empty space fits everything.
+    `mask[0,1]`, `normal`, `onehot:hair`, `flags`, `logit`); learned ones are `name@digest`, since
+    equal shapes of two trainings do not understand each other. The empty space fits everything.
     `labels` names the entries of a categorical vector.
     """
 
@@ -104,6 +104,11 @@ class FeatureSpec:
 def onehot(attribute: str, labels: tuple[str, ...] | list[str]) -> FeatureSpec:
     """The spec of one attribute's code: a 1 at the label, 0 elsewhere."""
     return FeatureSpec(len(labels), space=f"onehot:{attribute}", labels=tuple(labels))
+
+
+def flags(labels: tuple[str, ...] | list[str]) -> FeatureSpec:
+    """The spec of labels that are each on (1) or off (0), several at once."""
+    return FeatureSpec(len(labels), space="flags", labels=tuple(labels))
 
 
 def logits(labels: tuple[str, ...] | list[str]) -> FeatureSpec:

@@ -143,8 +143,8 @@ def compose(
 def load(source: Source, only: Sequence[str] | None = None) -> Zoo:
     """The zoo in the file `source`, or the released one of that name; in evaluation mode.
 
-    `only` names the parts to build and read. Reading is strict: every tensor of a part is in the
-    file with its shape, and nothing else is.
+    `only` names the parts to build and read; graphs of others stay out. Reading is strict: every
+    tensor of a part is in the file with its shape, and nothing else is.
     """
     path = _find(source)
     header = inspect(path)
@@ -158,7 +158,7 @@ def load(source: Source, only: Sequence[str] | None = None) -> Zoo:
     unknown = [key for key in keys if key.rpartition(".")[0].split(".")[0] not in header["parts"]]
     if unknown:
         raise ZooError(f"{path}: tensors of no part: {_listed(unknown)}; the file is damaged")
-    return Zoo(parts, Card(**header["card"]))
+    return Zoo(parts, Card(**header["card"]).only(parts))
 
 
 def inspect(source: Source) -> dict[str, Any]:

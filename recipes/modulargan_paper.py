@@ -4,17 +4,18 @@
     modgan train recipes/modulargan_paper.py             # a GPU's work: days on a CPU
 
 Zhao et al., Modular Generative Adversarial Networks, ECCV 2018. E, T, R and D_i are the paper's;
-the data are drawn portraits (hair, smile, glasses, beard) in the place of CelebA.
+the data are drawn portraits (hair, smile, glasses, beard), or CelebA with `--data DIR`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 
+import portraits_data
 import torch
 import torch.nn.functional as F
+from portraits_data import Data, labels_of, pictures
 from torch import Tensor
 
 from modgan.card import Card
@@ -25,10 +26,6 @@ from modgan.components import (
     MaskedTransformer,
     MultiHeadDiscriminator,
 )
-from modgan.data.images import Cached, cached
-from modgan.data.images import batch as pictures_of
-from modgan.data.order import draw, seed_of
-from modgan.data.portraits import ATTRIBUTES, Portraits
 from modgan.losses import classification, gradient_penalty, l1, wgan_d, wgan_g
 from modgan.spec import image
 from modgan.train import Batch, Phase, Recipe, Share, main
@@ -38,16 +35,15 @@ Terms = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Data):
     """Every knob once."""
 
     size: int = 128  # side of the pictures, pixels
+    pictures: int = 200_000  # drawn portraits
     channels: int = 256  # C of the feature (C, size/4, size/4)
     n_res: int = 6  # residual blocks of E and of every T
     d_channels: int = 64  # width of the first convolution of every D_i
     d_down: int = 6  # halvings in D_i
-    pictures: int = 200_000  # drawn portraits
-    data_seed: int = 1
     batch: int = 16  # pictures a step
     n_critic: int = 5  # steps of D for one of E, T and R
     lr: float = 1e-4
@@ -57,13 +53,11 @@ class Settings:
     steps: int = 200_000  # steps of D
     decay: float = 0.5  # share of the steps, the last, in which the rates fall to 0
     ema: float = 0.999
-    workers: int = 2  # processes that draw
-    seed: int = 0
 
 
 def parts(s: Settings) -> dict[str, Component]:
     """What is trained, by name."""
-    picture, values = image(s.size), {name: list(v) for name, v in ATTRIBUTES.items()}
+    picture, values = image(s.size), labels_of(s)
     E = ConvEncoder(picture, s.channels, s.n_res, space="portraits@training")
     feature = E.outputs["feature"]
     return {
@@ -77,29 +71,22 @@ def parts(s: Settings) -> dict[str, Component]:
     }
 
 
-@cache
-def held(s: Settings) -> Cached:
-    """The portraits, drawn once."""
-    return cached(Portraits(s.pictures, s.size, s.data_seed), s.workers, progress=True)
-
-
 def batch(s: Settings, at: Share) -> Batch:
     """Pictures, their labels, and the labels they should get, shuffled within the batch."""
-    data, rng = held(s), at.own(s.seed)
-    chosen = draw(data, at.position(s.batch), s.batch, seed_of(s.seed, at.order))
-    pictures, labels = pictures_of(data, chosen)
-    shuffled = labels[torch.randperm(s.batch, generator=rng)]
+    x, labels = at.draw(pictures(s), s.batch, s.seed)
+    shuffled = labels[torch.randperm(s.batch, generator=at.own(s.seed))]
     return {
-        "image": pictures,
-        "label": dict(zip(ATTRIBUTES, labels.T, strict=True)),
-        "target": dict(zip(ATTRIBUTES, shuffled.T, strict=True)),
+        "image": x,
+        "label": dict(zip(labels_of(s), labels.T, strict=True)),
+        "target": dict(zip(labels_of(s), shuffled.T, strict=True)),
     }
 
 
 def translated(parts: Parts, batch: Batch, name: str, feature: Tensor) -> tuple[Tensor, Tensor]:
     """T_i(f, a_i) and R of it."""
-    code = F.one_hot(batch["target"][name], len(ATTRIBUTES[name])).to(feature)
-    changed, _ = parts[f"T_{name}"](feature, code)
+    T = parts[f"T_{name}"]
+    code = F.one_hot(batch["target"][name], T.inputs[name].channels).to(feature)
+    changed, _ = T(feature, code)
     return changed, parts["R"](changed)
 
 
@@ -110,7 +97,7 @@ def d_loss(parts: Parts, batch: Batch) -> Terms:
     alpha = torch.rand(len(batch["image"]), 1, 1, 1).to(batch["image"])
     with torch.no_grad():
         feature = parts["E"](batch["image"])
-        fakes = {name: translated(parts, batch, name, feature)[1] for name in ATTRIBUTES}
+        fakes = {name: translated(parts, batch, name, feature)[1] for name in batch["label"]}
     for name, fake in fakes.items():
         D = parts[f"D_{name}"]
         real, logits = D(batch["image"])
@@ -126,7 +113,7 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
     feature = parts["E"](batch["image"])
     zero = batch["image"].new_zeros(())
     terms = {"adv": zero, "cls": zero, "feature": zero}
-    for name in ATTRIBUTES:
+    for name in batch["label"]:
         changed, fake = translated(parts, batch, name, feature)
         real, logits = parts[f"D_{name}"](fake)
         terms["adv"] = terms["adv"] + wgan_g(real)
@@ -147,9 +134,7 @@ def phases(s: Settings) -> list[Phase]:
 
 def card(s: Settings) -> Card:
     """What the zoo is."""
-    data = {"data": f"{s.pictures} drawn portraits, seed {s.data_seed} (Apache-2.0)"}
-    edit = ["E", *(f"T_{name}" for name in ATTRIBUTES), "R"]
-    return Card("Apache-2.0", data, graphs={"edit": edit})
+    return portraits_data.card(s, {"edit": ["E", *(f"T_{name}" for name in labels_of(s)), "R"]})
 
 
 recipe = Recipe(

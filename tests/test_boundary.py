@@ -11,11 +11,11 @@ import torch
 from PIL import Image
 
 from modgan.component import Component, UnknownName
-from modgan.components import ConvGenerator, ConvReconstructor
+from modgan.components import ConvGenerator, ConvReconstructor, StarTranslator
 from modgan.data.boundary import label_index
-from modgan.data.images import DataError, fit, normalise, open_image, to_tensor
+from modgan.data.images import DataError, fit, normalise, open_image, to_image, to_tensor
 from modgan.graph import Graph
-from modgan.spec import FeatureSpec, InterfaceError, image
+from modgan.spec import FeatureSpec, InterfaceError, flags, image
 from modgan.zoo import compose
 
 SIZE = 16
@@ -235,3 +235,65 @@ def test_inputs_follow_the_type_of_the_parts(parts: dict[str, Component]) -> Non
     graph = compose(["E", "T_hair", "R"], parts).double()
     out = graph.apply(image=Image.new("RGB", (SIZE, SIZE)), hair="red")
     assert out["image"].size == (SIZE, SIZE)
+
+
+# Flags
+
+
+@pytest.fixture
+def flagged() -> Graph:
+    codes = {"labels": flags(("Bald", "Male", "Young"))}
+    return compose(["F"], {"F": StarTranslator(image(SIZE), codes, channels=4, n_res=1).eval()})
+
+
+def test_flags_are_the_set_of_what_is_on(flagged: Graph, picture: Image.Image) -> None:
+    x = normalise(to_tensor(picture))[None]
+    for given, code in [
+        ({"Male", "Bald"}, [1.0, 1.0, 0.0]),
+        (frozenset({"Young"}), [0.0, 0.0, 1.0]),
+        (set(), [0.0, 0.0, 0.0]),
+        ({1, "Young"}, [0.0, 1.0, 1.0]),
+    ]:
+        made = flagged.apply(image=picture, labels=given)["image"]
+        raw = flagged(image=x, labels=torch.tensor([code]))
+        assert same(made, to_image(raw["image"][0].detach()))
+
+
+def test_lists_of_sets_make_batches(flagged: Graph, picture: Image.Image) -> None:
+    out = flagged.apply(image=picture, labels=[{"Male"}, {"Young", "Bald"}])["image"]
+    single = [
+        flagged.apply(image=picture, labels=x)["image"] for x in ({"Male"}, {"Young", "Bald"})
+    ]
+    close(out, single)
+    assert not same(*out)
+
+
+def test_none_leaves_the_picture_as_it_is(flagged: Graph, picture: Image.Image) -> None:
+    assert same(flagged.apply(image=picture, labels=None)["image"], picture)
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind", "text"),
+    [
+        ("Male", InterfaceError, r"'labels': expects the set of the labels that are on, some of {"),
+        (["Male"], InterfaceError, "some of {'Bald', 'Male', 'Young'}, got 'Male'"),
+        (("Male", "Bald"), InterfaceError, "some of {'Bald', 'Male', 'Young'}, got 'Male'"),
+        ({"Male": True}, InterfaceError, "got {'Male': True}"),
+        (1, InterfaceError, "expects the set of the labels that are on, .* got 1"),
+        ({"Mal", "x"}, UnknownName, "no label of 'labels' named 'Mal'.\n  did you mean 'Male'"),
+        ({True}, UnknownName, "no label of 'labels' named 'True'"),
+        ({3}, InterfaceError, "label 3 is out of range, there are 3: Bald, Male, Young"),
+        (torch.zeros(1, 2), InterfaceError, r"'labels': expects \(B, 3\) of 3 of flags"),
+    ],
+)
+def test_what_is_no_set_of_flags(
+    flagged: Graph, picture: Image.Image, labels: Any, kind: type[Exception], text: str
+) -> None:
+    with pytest.raises(kind, match=text):
+        flagged.apply(image=picture, labels=labels)
+
+
+def test_missing_flags_are_listed(flagged: Graph, picture: Image.Image) -> None:
+    text = "missing 'labels': the set of those that are on of Bald, Male, Young, or None to skip wh"
+    with pytest.raises(InterfaceError, match=text):
+        flagged.apply(image=picture)

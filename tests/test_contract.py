@@ -27,17 +27,28 @@ from modgan.component import (
 )
 from modgan.components import (
     AttributeCoder,
+    ConditionalDiscriminator,
     ConvEncoder,
     ConvGenerator,
     ConvReconstructor,
+    CycleTranslator,
+    DcganGenerator,
+    DcganReconstructor,
+    LabelCoder,
     LabelDiscriminator,
     MaskedTransformer,
     MultiHeadDiscriminator,
+    NoiseCoder,
+    OpenTransformer,
+    PatchDiscriminator,
     PatchEncoder,
     PatchReconstructor,
+    ResidualGenerator,
     ResidualTransformer,
+    StarDiscriminator,
+    StarTranslator,
 )
-from modgan.spec import FeatureSpec, InterfaceError, image
+from modgan.spec import FeatureSpec, InterfaceError, flags, image, onehot
 from modgan.zoo import Card, Zoo, load
 
 B = 3
@@ -46,30 +57,44 @@ FEATURE = FeatureSpec(8, 4, 4, "faces@test")
 # Not in the order of the alphabet: nothing may sort them.
 ATTRIBUTES = {"smile": ["no", "yes"], "hair": ["black", "blond", "red"], "age": ["old", "new"]}
 LABELS = ("black", "blond", "red")
+CODES = {"hair": onehot("hair", LABELS), "labels": flags(["young", "bald"])}
 
 EXAMPLES: dict[str, Callable[[], Component]] = {
     "attribute_coder": lambda: AttributeCoder(IMAGE, ATTRIBUTES, channels=4),
+    "conditional_discriminator": lambda: ConditionalDiscriminator(IMAGE, CODES, channels=4),
     "conv_encoder": lambda: ConvEncoder(IMAGE, channels=8, n_res=1, space="faces@test"),
     "conv_generator": lambda: ConvGenerator(FeatureSpec(8, 8, 8), "digit", LABELS, n_z=5),
     "conv_reconstructor": lambda: ConvReconstructor(FEATURE, IMAGE),
+    "cycle_translator": lambda: CycleTranslator(IMAGE, channels=4, n_res=1),
+    "dcgan_generator": lambda: DcganGenerator(CODES, FeatureSpec(4, 8, 8, "faces@test"), n_z=5),
+    "dcgan_reconstructor": lambda: DcganReconstructor(FEATURE, image(8)),
+    "label_coder": lambda: LabelCoder(IMAGE, CODES, channels=4, hidden=16),
     "label_discriminator": lambda: LabelDiscriminator(IMAGE, ATTRIBUTES, channels=4, n_down=2),
     "masked_transformer": lambda: MaskedTransformer(FEATURE, "hair", LABELS, n_res=2),
     "multi_head_discriminator": lambda: MultiHeadDiscriminator(IMAGE, ATTRIBUTES, 4, n_down=2),
+    "noise_coder": lambda: NoiseCoder(IMAGE, n_z=5, channels=4, hidden=16),
+    "patch_discriminator": lambda: PatchDiscriminator(IMAGE, channels=4, n_layers=2),
+    "open_transformer": lambda: OpenTransformer(FEATURE, "hair", LABELS, 1, width=4),
     "patch_encoder": lambda: PatchEncoder(IMAGE, channels=48, n_res=1, space="faces@test"),
     "patch_reconstructor": lambda: PatchReconstructor(FEATURE, image(8), patch=2),
+    "residual_generator": lambda: ResidualGenerator(FEATURE, "digit", LABELS, n_z=5, width=4),
     "residual_transformer": lambda: ResidualTransformer(FEATURE, "hair", LABELS, 1, width=4),
+    "star_discriminator": lambda: StarDiscriminator(IMAGE, ATTRIBUTES, channels=4, n_down=2),
+    "star_translator": lambda: StarTranslator(IMAGE, CODES, channels=4, n_res=1),
 }
 every = pytest.mark.parametrize("name", EXAMPLES)
 
 
 def values(part: Component, count: int = B) -> tuple[Tensor, ...]:
-    """Inputs in port order: one-hot codes for one-hot ports, pictures in -1..1, noise else."""
+    """Inputs in port order: codes for ports of codes, pictures in -1..1, noise else."""
     return tuple(_value(spec, count) for spec in part.inputs.values())
 
 
 def _value(spec: FeatureSpec, count: int) -> Tensor:
     if spec.space.startswith("onehot"):
         return torch.eye(spec.channels)[torch.arange(count) % spec.channels]
+    if spec.space == "flags":
+        return torch.arange(count * spec.channels).reshape(count, -1).remainder(3).bool().float()
     noise = torch.randn(count, *spec.shape)
     return noise.tanh() if spec.space == "image[-1,1]" else noise
 
@@ -313,6 +338,23 @@ def test_several_attributes_share_a_trunk_but_not_their_answers() -> None:
     assert same == [True, True, True, True, False, True]
 
 
+def test_one_convolution_answers_for_every_attribute_in_order() -> None:
+    d = EXAMPLES["star_discriminator"]()
+    assert list(d.outputs) == ["real", *ATTRIBUTES]
+    (x,) = values(d)
+    whole = d.labels(d.trunk(x))[:, :, 0, 0]  # type: ignore[operator]
+    _, *found = run(d, x)
+    assert_equal(tuple(found), (whole[:, :2], whole[:, 2:5], whole[:, 5:]))
+
+
+def test_codes_lie_behind_the_picture_in_order() -> None:
+    f = EXAMPLES["star_translator"]().eval()
+    x, hair, labels = values(f)
+    maps = [code[:, :, None, None].expand(-1, -1, 16, 16) for code in (hair, labels)]
+    expected = f.head(f.blocks(f.stem(torch.cat([x, *maps], 1))))  # type: ignore[operator]
+    assert torch.equal(f(x, hair, labels), expected)
+
+
 # What constructors refuse
 
 
@@ -327,6 +369,19 @@ def test_several_attributes_share_a_trunk_but_not_their_answers() -> None:
         (lambda: AttributeCoder(image(12), ATTRIBUTES), "square pictures of a multiple of 8"),
         (lambda: MultiHeadDiscriminator(IMAGE, ATTRIBUTES, 4, 6), "multiple of 64, got 3×16×16"),
         (lambda: LabelDiscriminator(image(18), ATTRIBUTES, 4, 3), "multiple of 8, got 3×18×18"),
+        (lambda: StarTranslator(image(18), CODES), "multiples of 4, 8 at least, got 3×18×18"),
+        (lambda: StarTranslator(image(4), CODES), "multiples of 4, 8 at least, got 3×4×4"),
+        (lambda: StarTranslator(IMAGE, {}), "vectors beside 'image', at least one; got none"),
+        (lambda: StarTranslator(IMAGE, {"f": FEATURE}), "got f: 8×4×4 of faces@test"),
+        (lambda: StarTranslator(IMAGE, {"image": CODES["hair"]}), "got image: 3 of onehot:hair"),
+        (lambda: CycleTranslator(FeatureSpec(3)), "multiples of 4, 8 at least, got 3"),
+        (lambda: CycleTranslator(FeatureSpec(3, 16, 18)), "multiples of 4, 8 at least, got 3×16"),
+        (lambda: StarDiscriminator(IMAGE, ATTRIBUTES, 4, 6), "multiple of 64, got 3×16×16"),
+        (lambda: StarDiscriminator(IMAGE, {}, 4, 2), r"attributes, none named real: \[\]"),
+        (lambda: StarDiscriminator(IMAGE, {"real": ["a"]}, 4, 2), "none named real: ..real"),
+        (lambda: PatchDiscriminator(IMAGE), "of 3 layers .* 24 pixels or more, got 3×16×16"),
+        (lambda: PatchDiscriminator(IMAGE, n_layers=0), r"of 0 layers \(1 or more\) needs"),
+        (lambda: PatchDiscriminator(FeatureSpec(3)), "needs pictures of 24 pixels or more, got 3$"),
         (lambda: MaskedTransformer(FEATURE, "hair colour", LABELS), "cannot name a port"),
         (lambda: MaskedTransformer(FEATURE, "hair", ("a", "a")), "needs 2 different labels"),
     ],

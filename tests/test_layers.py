@@ -6,7 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from modgan.layers import PreactBlock, ResidualBlock, conv, instance_norm, upconv
+from modgan.layers import (
+    PreactBlock,
+    ReflectBlock,
+    ResidualBlock,
+    conv,
+    instance_norm,
+    plain_conv,
+    upconv,
+)
 
 
 def normed(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
@@ -70,3 +78,29 @@ def test_preact_block_keeps_its_input_and_starts_near_the_identity() -> None:
     assert torch.equal(x, kept)
     assert w2.abs().max() <= 0.1 / (9 * 4) ** 0.5 < w1.abs().max()
     assert (block(x) - x).norm() < 0.3 * x.norm()
+
+
+def plain(x: Tensor) -> Tensor:
+    """Instance norm without weights."""
+    return normed(x, torch.ones(x.shape[1]), torch.zeros(x.shape[1]))
+
+
+def test_plain_conv_norms_without_weights() -> None:
+    block = shaken(plain_conv(nn.Conv2d(3, 4, 3, 2, 1)))
+    weight, bias = block.parameters()
+    x = torch.randn(2, 3, 8, 8)
+    expected = F.relu(plain(F.conv2d(x, weight, bias, stride=2, padding=1)))
+    torch.testing.assert_close(block(x), expected)
+    torch.testing.assert_close(block.eval()(x), expected)
+
+
+def test_reflect_block_is_a_residual_over_reflected_borders() -> None:
+    block = shaken(ReflectBlock(4))
+    w1, b1, w2, b2 = block.parameters()
+    x = torch.randn(2, 4, 5, 6)
+
+    def reflected(y: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return F.conv2d(F.pad(y, (1, 1, 1, 1), mode="reflect"), weight, bias)
+
+    h = F.relu(plain(reflected(x, w1, b1)))
+    torch.testing.assert_close(block(x), x + plain(reflected(h, w2, b2)))

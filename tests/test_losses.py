@@ -66,6 +66,43 @@ def test_classification_is_cross_entropy() -> None:
     assert losses.classification(logits, torch.tensor([1, 1])).item() == pytest.approx(expected)
 
 
+def test_flag_classification_sums_over_labels_and_averages_over_the_batch() -> None:
+    logits, flags = torch.tensor([[2.0, -1.0], [0.5, 0.0]]), torch.tensor([[1.0, 1.0], [0.0, 1.0]])
+    expected = (softplus(-2) + softplus(1) + softplus(0.5) + softplus(0)) / 2
+    assert losses.flag_classification(logits, flags).item() == pytest.approx(expected)
+    assert losses.flag_classification(logits, flags.to(torch.int64)).item() == pytest.approx(
+        expected
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (torch.float16, torch.float32),
+        (torch.bfloat16, torch.float32),
+        (torch.float32, torch.float32),
+        (torch.float64, torch.float64),
+    ],
+)
+def test_losses_never_compute_in_16_bits(given: torch.dtype, expected: torch.dtype) -> None:
+    one, other = torch.ones(2, 2, dtype=given), torch.zeros(2, 2, dtype=given)
+    label, weight = torch.tensor([0, 1]), torch.ones((), dtype=expected)
+    found = [
+        *(
+            getattr(losses, f"{name}_d")(one, other)
+            for name in ("wgan", "lsgan", "logistic", "hinge")
+        ),
+        *(getattr(losses, f"{name}_g")(one) for name in ("wgan", "lsgan", "logistic", "hinge")),
+        losses.l1(one, other),
+        losses.classification(one, label),
+        losses.label_critic_real(one, label),
+        losses.flag_classification(one, other),
+        losses.r1(lambda x: weight * x.square(), one),
+        losses.gradient_penalty(lambda x: weight * x, one, other, one[:, :1]),
+    ]
+    assert {loss.dtype for loss in found} == {expected}
+
+
 PATCHES, SHAPE = 5, (1, 2, 3)
 SLOPE = torch.tensor([[0.5, -1.0, 0.25], [2.0, 0.0, -0.5]])
 

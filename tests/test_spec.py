@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from modgan.spec import LARGEST, FeatureSpec, InterfaceError, image, logits, mask, onehot
+from modgan.spec import LARGEST, FeatureSpec, InterfaceError, flags, image, logits, mask, onehot
 
 FEATURE = FeatureSpec(64, 32, 32, "faces@1f2e")
 HAIR = onehot("hair", ("black", "blond"))
@@ -137,3 +137,13 @@ def test_renamed_changes_only_the_named_space() -> None:
     renamed = FEATURE.renamed({"faces@1f2e": "faces@0000", "other": "x"})
     assert renamed == FeatureSpec(64, 32, 32, "faces@0000")
     assert HAIR.renamed({"faces@1f2e": "faces@0000"}) == HAIR
+
+
+def test_flags_are_no_onehot_code() -> None:
+    young = flags(("young", "bald"))
+    assert young == FeatureSpec(2, space="flags", labels=("young", "bald"))
+    assert FeatureSpec.from_json(young.to_json()) == young
+    problem = "same shape, another space: expects 2 of flags, gets 2 of onehot:hair"
+    assert young.mismatch(HAIR) == problem
+    turned = "expects the labels young, bald, gets bald, young"
+    assert young.mismatch(flags(("bald", "young"))) == turned

@@ -1,7 +1,7 @@
 """Every row of the wiring table composes from tiny parts and carries values end to end.
 
-The parts are small but real modules of the six roles; the components that play them at full size
-have the same ports.
+The parts are small but real modules of the six roles, or components; the components that play
+them at full size have the same ports.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 import modgan
 from modgan.component import Component
+from modgan.components import DcganGenerator, DcganReconstructor, LabelCoder, NoiseCoder
 from modgan.spec import FeatureSpec, image, mask, onehot
 
 B, SIZE = 3, 16
@@ -117,11 +118,12 @@ PAIR = {
     "E_a": Mapping({"image": IMAGE}, {"feature": CONTENT}),
     "R_b": Mapping({"feature": CONTENT}, {"image": IMAGE}),
 }
-ICGAN = {
-    "Q_z": Coder("z", Z),
-    "Q_y": Coder("y", HAIR),
-    "G": Mapping({"z": Z, "y": HAIR}, {"feature": F_}),
-    "R": Mapping({"feature": F_}, {"image": IMAGE}),
+CODES = {"hair": HAIR, "smile": SMILE, "glasses": onehot("glasses", ("no", "yes"))}
+ICGAN: dict[str, Component] = {
+    "Q_z": NoiseCoder(IMAGE, n_z=4, channels=2, hidden=8),
+    "Q_y": LabelCoder(IMAGE, CODES, channels=2, hidden=8),
+    "G": DcganGenerator(CODES, space("faces", 4, 8), n_z=4),
+    "R": DcganReconstructor(space("faces", 4, 8), IMAGE),
 }
 TRANSLATOR = {
     "star": Mapping({"image": IMAGE, "hair": HAIR}, {"image": IMAGE}),
@@ -186,6 +188,13 @@ WIRINGS = {
     "style sampled": (MUNIT, ["E_a", "T_b", "R_b"], "image style", "image"),
     "common space": (PAIR, ["E_a", "R_b"], "image", "image"),
     "IcGAN": (ICGAN, ["Q_z", "Q_y", "G", "R"], "image", "image"),
+    "IcGAN, an edit": (
+        ICGAN,
+        ["Q_z", "Q_y: image -> _ smile glasses", "G", "R"],
+        "image hair",
+        "image",
+    ),
+    "IcGAN, sampled": (ICGAN, ["G", "R"], "z hair smile glasses", "image"),
     "StarGAN": (TRANSLATOR, ["star"], "image hair", "image"),
     "CycleGAN chained": (TRANSLATOR, ["cycle_ab", "star"], "image hair", "image"),
 }

@@ -1,12 +1,23 @@
 """Every registered component, filed by role."""
 
 from modgan.components.coder import AttributeCoder as AttributeCoder
+from modgan.components.coder import LabelCoder as LabelCoder
+from modgan.components.coder import NoiseCoder as NoiseCoder
+from modgan.components.discriminator import ConditionalDiscriminator as ConditionalDiscriminator
 from modgan.components.discriminator import LabelDiscriminator as LabelDiscriminator
 from modgan.components.discriminator import MultiHeadDiscriminator as MultiHeadDiscriminator
+from modgan.components.discriminator import PatchDiscriminator as PatchDiscriminator
+from modgan.components.discriminator import StarDiscriminator as StarDiscriminator
 from modgan.components.encoder import ConvEncoder as ConvEncoder
 from modgan.components.encoder import PatchEncoder as PatchEncoder
 from modgan.components.generator import ConvGenerator as ConvGenerator
+from modgan.components.generator import DcganGenerator as DcganGenerator
+from modgan.components.generator import ResidualGenerator as ResidualGenerator
 from modgan.components.reconstructor import ConvReconstructor as ConvReconstructor
+from modgan.components.reconstructor import DcganReconstructor as DcganReconstructor
 from modgan.components.reconstructor import PatchReconstructor as PatchReconstructor
 from modgan.components.transformer import MaskedTransformer as MaskedTransformer
+from modgan.components.transformer import OpenTransformer as OpenTransformer
 from modgan.components.transformer import ResidualTransformer as ResidualTransformer
+from modgan.components.translator import CycleTranslator as CycleTranslator
+from modgan.components.translator import StarTranslator as StarTranslator

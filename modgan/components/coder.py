@@ -7,7 +7,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from modgan.component import Component, register
-from modgan.layers import group_norm
+from modgan.layers import conv, dcgan_init, group_norm
 from modgan.spec import FeatureSpec, InterfaceError, logits
 
 
@@ -22,8 +22,7 @@ class AttributeCoder(Component):
         self, image: FeatureSpec, attributes: dict[str, list[str]], channels: int = 32
     ) -> None:
         super().__init__()
-        if image.height is None or image.height != image.width or image.height % 8:
-            raise InterfaceError(f"a coder needs square pictures of a multiple of 8, got {image}")
+        side = reduced_side(image, 8)
         if not attributes:
             raise InterfaceError("a coder needs at least one attribute to read")
         heads = {name: logits(labels) for name, labels in attributes.items()}
@@ -32,7 +31,7 @@ class AttributeCoder(Component):
         self.body = nn.Sequential(
             *(_halving(a, b) for a, b in pairwise(widths)),
             nn.Flatten(),
-            nn.Linear(widths[-1] * (image.height // 8) ** 2, 4 * channels),
+            nn.Linear(widths[-1] * side**2, 4 * channels),
             nn.ReLU(inplace=True),
         )
         self.heads = nn.ModuleList(
@@ -42,6 +41,94 @@ class AttributeCoder(Component):
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         h = self.body(image)
         return tuple(head(h) for head in self.heads)
+
+
+@register("noise_coder")
+class NoiseCoder(Component):
+    """IcGAN's E_z: reads the noise from which the generator would make a picture like this one.
+
+    It is trained on pictures that the generator made, where the noise is known. At 64×64 `hidden`
+    is as wide as the flattened map, 16.8 of the 18.3 million parameters.
+
+    Ports: image (B, 3, H, W) in -1..1 -> z (B, n_z) normal.
+    Perarnau et al., Invertible Conditional GANs for image editing, 2016.
+    """
+
+    def __init__(
+        self, image: FeatureSpec, n_z: int = 100, channels: int = 32, hidden: int = 4096
+    ) -> None:
+        super().__init__()
+        self.declare({"image": image}, {"z": FeatureSpec(n_z, space="normal")})
+        self.body = _icgan_trunk(image, channels, hidden)
+        self.head = nn.Linear(hidden, n_z)
+        dcgan_init(self)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.head(self.body(image))
+
+
+@register("label_coder")
+class LabelCoder(Component):
+    """IcGAN's E_y: reads codes from a picture as a generator takes them, y = (h + 1) / 2.
+
+    h is the official linear output, trained by MSE against codes of -1 and 1; y is on the scale
+    of the ports, so labels of 0 and 1 are its targets and the generator reads it as it is. It is
+    soft and not bounded: near 0..1 by training alone.
+
+    Ports: image (B, 3, H, W) in -1..1 -> each code by its name (B, n), near 0..1.
+    Perarnau et al., Invertible Conditional GANs for image editing, 2016.
+    """
+
+    def __init__(
+        self,
+        image: FeatureSpec,
+        codes: dict[str, FeatureSpec],
+        channels: int = 32,
+        hidden: int = 512,
+    ) -> None:
+        super().__init__()
+        n_codes = code_entries(codes, "a label coder writes")
+        self.declare({"image": image}, codes)
+        self.counts = [code.channels for code in codes.values()]
+        self.body = _icgan_trunk(image, channels, hidden)
+        self.head = nn.Linear(hidden, n_codes)
+        dcgan_init(self)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        y = (self.head(self.body(image)) + 1) / 2
+        return y.split(self.counts, dim=1)
+
+
+def code_entries(codes: dict[str, FeatureSpec], who: str, beside: str = "") -> int:
+    """How many entries the codes of a part have together; `beside` names its other port."""
+    wrong = [name for name, code in codes.items() if name == beside or not code.is_vector]
+    if wrong or not codes:
+        told = ", ".join(f"{name}: {codes[name]}" for name in wrong) or "none"
+        other = f" beside {beside!r}" if beside else ""
+        raise InterfaceError(f"{who} vectors{other}, at least one; got {told}")
+    return sum(code.channels for code in codes.values())
+
+
+def reduced_side(image: FeatureSpec, factor: int) -> int:
+    """The side of a square picture after it was reduced `factor` times."""
+    if image.height is None or image.height != image.width or image.height % factor:
+        raise InterfaceError(
+            f"a coder needs square pictures of a multiple of {factor}, got {image}"
+        )
+    return image.height // factor
+
+
+def _icgan_trunk(image: FeatureSpec, channels: int, hidden: int) -> nn.Sequential:
+    """Four 5×5 convolutions of stride 2 and a linear layer, all with batch norm and ReLU."""
+    flat = 8 * channels * reduced_side(image, 16) ** 2
+    widths = [image.channels, *(channels * 2**i for i in range(4))]
+    return nn.Sequential(
+        *(conv(a, b, 5, 2, 2, norm=nn.BatchNorm2d) for a, b in pairwise(widths)),
+        nn.Flatten(),
+        nn.Linear(flat, hidden, bias=False),
+        nn.BatchNorm1d(hidden),
+        nn.ReLU(inplace=True),
+    )
 
 
 def _halving(n_in: int, n_out: int) -> nn.Sequential:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import torch
 from einops import rearrange
 from torch import Tensor, nn
 
 from modgan.component import Component, register
-from modgan.layers import group_norm
+from modgan.components.coder import code_entries
+from modgan.components.generator import doublings
+from modgan.components.transformer import joined
+from modgan.layers import dcgan_init, group_norm
 from modgan.spec import FeatureSpec, InterfaceError, logits
 
 
@@ -86,6 +90,105 @@ class LabelDiscriminator(Component):
         return (*self.real(h).split(1, dim=1), *self.labels(h).split(self.counts, dim=1))
 
 
+@register("conditional_discriminator")
+class ConditionalDiscriminator(Component):
+    """IcGAN's critic of pictures with their codes, DCGAN with batch norm down to 4×4.
+
+    After the first convolution the codes, scaled to -1..1 by 2y - 1, join every position.
+
+    Ports: image (B, 3, H, W) in -1..1, each code by its name (B, n) in 0..1 -> real (B, 1), the
+    logit of "a real picture, and these are its codes".
+    Perarnau et al., Invertible Conditional GANs for image editing, 2016.
+    """
+
+    def __init__(
+        self, image: FeatureSpec, codes: dict[str, FeatureSpec], channels: int = 64
+    ) -> None:
+        super().__init__()
+        n_codes = code_entries(codes, "a conditional discriminator reads", beside="image")
+        n_down = doublings(image, "the picture of a conditional discriminator", 8)
+        self.declare({"image": image, **codes}, {"real": FeatureSpec(1, space="logit")})
+        n_in, *widths = trunk_widths(image, channels, n_down)
+        widths[0] += n_codes
+        self.look = nn.Sequential(nn.Conv2d(n_in, channels, 4, 2, 1), nn.LeakyReLU(0.2))
+        self.trunk = nn.Sequential(*(_batch_normed(a, b) for a, b in pairwise(widths)))
+        self.head = nn.Conv2d(widths[-1], 1, 4)
+        dcgan_init(self)
+
+    def forward(self, image: Tensor, *values: Tensor) -> Tensor:
+        h = joined(self.look(image), 2 * torch.cat(values, 1) - 1)
+        return rearrange(self.head(self.trunk(h)), "b 1 1 1 -> b 1")
+
+
+@register("star_discriminator")
+class StarDiscriminator(Component):
+    """StarGAN's critic and classifier: one score per patch, one convolution for all labels.
+
+    Ports: image (B, 3, H, W) -> real (B, 1, h, w), an unbounded score per patch, and per
+    attribute {attribute} (B, n), a logit per label; h = H / 2^n_down.
+    Choi et al., StarGAN, CVPR 2018.
+    """
+
+    def __init__(
+        self,
+        image: FeatureSpec,
+        attributes: dict[str, list[str]],
+        channels: int = 64,
+        n_down: int = 6,
+    ) -> None:
+        super().__init__()
+        widths = trunk_widths(image, channels, n_down)
+        if not attributes or "real" in attributes:
+            raise InterfaceError(
+                f"a StarGAN discriminator needs attributes, none named real: {list(attributes)}"
+            )
+        side = (image.height or 0) >> n_down
+        scores = {name: logits(labels) for name, labels in attributes.items()}
+        self.declare({"image": image}, {"real": FeatureSpec(1, side, side, "logit"), **scores})
+        self.counts = [len(labels) for labels in attributes.values()]
+        self.trunk = nn.Sequential(*(_plain(a, b) for a, b in pairwise(widths)))
+        self.real = nn.Conv2d(widths[-1], 1, 3, padding=1, bias=False)
+        self.labels = nn.Conv2d(widths[-1], sum(self.counts), side, bias=False)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        h = self.trunk(image)
+        labels = rearrange(self.labels(h), "b n 1 1 -> b n")
+        return (self.real(h), *labels.split(self.counts, dim=1))
+
+
+@register("patch_discriminator")
+class PatchDiscriminator(Component):
+    """PatchGAN: a score for every patch, of 70×70 pixels with 3 layers.
+
+    `n_layers` convolutions of stride 2 and one of stride 1, widths doubling up to 8·channels.
+
+    Ports: image (B, 3, H, W) -> real (B, 1, h, w), an unbounded score per patch,
+    h = ⌊H / 2^n_layers⌋ - 2.
+    Isola et al., CVPR 2017; the discriminator of CycleGAN (Zhu et al., ICCV 2017).
+    """
+
+    def __init__(self, image: FeatureSpec, channels: int = 64, n_layers: int = 3) -> None:
+        super().__init__()
+        height, width = ((side or 0) // 2**n_layers - 2 for side in (image.height, image.width))
+        if n_layers < 1 or min(height, width) < 1:
+            raise InterfaceError(
+                f"a patch discriminator of {n_layers} layers (1 or more) needs pictures of "
+                f"{3 * 2 ** max(n_layers, 1)} pixels or more, got {image}"
+            )
+        self.declare({"image": image}, {"real": FeatureSpec(1, height, width, "logit")})
+        widths = [channels * min(2**i, 8) for i in range(n_layers + 1)]
+        inner = [_patch(a, b, stride=2) for a, b in pairwise(widths[:-1])]
+        self.body = nn.Sequential(
+            nn.Sequential(nn.Conv2d(image.channels, channels, 4, 2, 1), nn.LeakyReLU(0.2)),
+            *inner,
+            _patch(widths[-2], widths[-1], stride=1),
+        )
+        self.real = nn.Conv2d(widths[-1], 1, 4, 1, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.real(self.body(image))
+
+
 def heads(attributes: dict[str, list[str]], side: int) -> dict[str, FeatureSpec]:
     """The output ports: a patch critic for every attribute, then the logits of every attribute."""
     real = {f"real_{name}": FeatureSpec(1, side, side, "logit") for name in attributes}
@@ -114,3 +217,16 @@ def _plain(n_in: int, n_out: int) -> nn.Sequential:
 def _normed(n_in: int, n_out: int) -> nn.Sequential:
     """A convolution of stride 2 with group norm."""
     return nn.Sequential(nn.Conv2d(n_in, n_out, 4, 2, 1), group_norm(n_out), nn.LeakyReLU(0.2))
+
+
+def _batch_normed(n_in: int, n_out: int) -> nn.Sequential:
+    """DCGAN's layer: a convolution of stride 2 with batch norm."""
+    return nn.Sequential(
+        nn.Conv2d(n_in, n_out, 4, 2, 1, bias=False), nn.BatchNorm2d(n_out), nn.LeakyReLU(0.2)
+    )
+
+
+def _patch(n_in: int, n_out: int, stride: int) -> nn.Sequential:
+    """PatchGAN's layer: a convolution, instance norm without weights."""
+    layer = nn.Conv2d(n_in, n_out, 4, stride, 1)
+    return nn.Sequential(layer, nn.InstanceNorm2d(n_out), nn.LeakyReLU(0.2))

@@ -10,7 +10,9 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from modgan.component import Component, register
-from modgan.layers import instance_norm, upconv
+from modgan.components.coder import code_entries
+from modgan.layers import PreactBlock, dcgan_init, instance_norm, upconv
+from modgan.layers.conv import Norm
 from modgan.spec import FeatureSpec, InterfaceError, onehot
 
 
@@ -26,19 +28,92 @@ class ConvGenerator(Component):
         self, feature: FeatureSpec, attribute: str, labels: tuple[str, ...], n_z: int = 64
     ) -> None:
         super().__init__()
-        side, c = feature.height or 0, feature.channels
-        if side != feature.width or side < 4 or side & (side - 1):
-            raise InterfaceError(f"a generator's feature is a square of 4, 8, 16, …; got {feature}")
         code = onehot(attribute, labels)
         self.declare({"z": FeatureSpec(n_z, space="normal"), attribute: code}, {"feature": feature})
-        n_up = int(log2(side)) - 2
-        widths = [c * 2 ** (n_up - i) for i in range(n_up + 1)]
-        self.start = nn.Sequential(
-            nn.ConvTranspose2d(n_z + len(labels), widths[0], 4, bias=False),
-            instance_norm(widths[0]),
-            nn.ReLU(inplace=True),
-        )
-        self.grow = nn.Sequential(*(upconv(a, b) for a, b in pairwise(widths)))
+        self.start, self.grow = growth(n_z + len(labels), feature, instance_norm)
 
     def forward(self, z: Tensor, value: Tensor) -> Tensor:
         return self.grow(self.start(rearrange(torch.cat([z, value], 1), "b n -> b n 1 1")))
+
+
+@register("dcgan_generator")
+class DcganGenerator(Component):
+    """IcGAN's generator up to its last layer: DCGAN with batch norm, from noise and codes.
+
+    Codes are scaled to -1..1 inside, 2y - 1, as the official network takes them.
+
+    Ports: z (B, n_z) normal, each code by its name (B, n) in 0..1 -> feature (B, C, H, W).
+    Perarnau et al., Invertible Conditional GANs for image editing, 2016.
+    """
+
+    def __init__(self, codes: dict[str, FeatureSpec], feature: FeatureSpec, n_z: int = 100) -> None:
+        super().__init__()
+        n_codes = code_entries(codes, "a generator reads", beside="z")
+        self.declare({"z": FeatureSpec(n_z, space="normal"), **codes}, {"feature": feature})
+        self.start, self.grow = growth(n_z + n_codes, feature, nn.BatchNorm2d)
+        dcgan_init(self)
+
+    def forward(self, z: Tensor, *values: Tensor) -> Tensor:
+        y = 2 * torch.cat(values, 1) - 1
+        return self.grow(self.start(rearrange(torch.cat([z, y], 1), "b n -> b n 1 1")))
+
+
+@register("residual_generator")
+class ResidualGenerator(Component):
+    """The generator for small budgets: residual blocks without norm, from 4×4 upwards.
+
+    An instance norm would set the mean of every channel, and with it colours, to the same number
+    in all pictures; the feature has to carry what `patch_encoder` makes, which knows no norm.
+
+    Ports: z (B, n_z) normal, {attribute} one-hot (B, n) -> feature (B, C, H, W).
+    """
+
+    def __init__(
+        self,
+        feature: FeatureSpec,
+        attribute: str,
+        labels: tuple[str, ...],
+        n_z: int = 64,
+        width: int = 96,
+    ) -> None:
+        super().__init__()
+        code = onehot(attribute, labels)
+        self.declare({"z": FeatureSpec(n_z, space="normal"), attribute: code}, {"feature": feature})
+        n_up = doublings(feature, "a generator's feature", 4)
+        self.start = nn.Linear(n_z + len(labels), 16 * width)
+        self.grow = nn.Sequential(PreactBlock(width), *(_doubling(width) for _ in range(n_up)))
+        last = nn.Conv2d(width, feature.channels, 3, padding=1)
+        self.head = nn.Sequential(nn.LeakyReLU(0.2), last)
+
+    def forward(self, z: Tensor, value: Tensor) -> Tensor:
+        start = self.start(torch.cat([z, value], 1))
+        return self.head(self.grow(rearrange(start, "b (c h w) -> b c h w", h=4, w=4)))
+
+
+def _doubling(width: int) -> nn.Sequential:
+    """Twice the side, a convolution and a residual block."""
+    return nn.Sequential(
+        nn.Upsample(scale_factor=2), nn.Conv2d(width, width, 3, padding=1), PreactBlock(width)
+    )
+
+
+def growth(n_in: int, feature: FeatureSpec, norm: Norm) -> tuple[nn.Sequential, nn.Sequential]:
+    """From 1×1 to 4×4, and on to the feature: every doubling of the side halves the channels."""
+    n_up = doublings(feature, "a generator's feature", 4)
+    widths = [feature.channels * 2 ** (n_up - i) for i in range(n_up + 1)]
+    start = nn.Sequential(
+        nn.ConvTranspose2d(n_in, widths[0], 4, bias=False),
+        norm(widths[0]),
+        nn.ReLU(inplace=True),
+    )
+    return start, nn.Sequential(*(upconv(a, b, norm) for a, b in pairwise(widths)))
+
+
+def doublings(of: FeatureSpec, what: str, least: int) -> int:
+    """How often 4×4 doubles to a map of this spec: a square of a power of two from `least` up."""
+    side = of.height or 0
+    if side != of.width or side < least or side & (side - 1):
+        raise InterfaceError(
+            f"{what} is a square of {least}, {2 * least}, {4 * least}, …; got {of}"
+        )
+    return int(log2(side)) - 2

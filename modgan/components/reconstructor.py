@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from modgan.component import Component, register
-from modgan.layers import PreactBlock, patch_basis, upconv
+from modgan.layers import PreactBlock, dcgan_init, patch_basis, upconv
 from modgan.spec import FeatureSpec, InterfaceError
 
 
@@ -30,6 +31,26 @@ class ConvReconstructor(Component):
 
     def forward(self, feature: Tensor) -> Tensor:
         return self.body(feature)
+
+
+@register("dcgan_reconstructor")
+class DcganReconstructor(Component):
+    """The last layer of DCGAN's generator: a transposed convolution with tanh.
+
+    With `dcgan_generator` it is the generator of IcGAN, cut before the picture.
+
+    Ports: feature (B, C, H, W) -> image (B, 3, 2H, 2W) in -1..1.
+    Perarnau et al., Invertible Conditional GANs for image editing, 2016.
+    """
+
+    def __init__(self, feature: FeatureSpec, image: FeatureSpec) -> None:
+        super().__init__()
+        self.declare({"feature": feature}, {"image": enlarged(feature, 2, image)})
+        self.head = nn.ConvTranspose2d(feature.channels, image.channels, 4, 2, 1)
+        dcgan_init(self)
+
+    def forward(self, feature: Tensor) -> Tensor:
+        return torch.tanh(self.head(feature))
 
 
 @register("patch_reconstructor")

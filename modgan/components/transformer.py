@@ -62,21 +62,52 @@ class ResidualTransformer(Component):
     ) -> None:
         super().__init__()
         declare_transformer(self, feature, attribute, labels)
-        self.body = nn.Sequential(
-            nn.Conv2d(feature.channels + len(labels), width, 3, padding=1),
-            *(PreactBlock(width) for _ in range(n_res)),
-            nn.LeakyReLU(0.2),
-        )
+        self.body = trunk(feature.channels + len(labels), n_res, width)
         self.change = nn.Conv2d(width, feature.channels, 3, padding=1)
         self.mask = nn.Conv2d(width, 1, 7, padding=3)
         self.change.weight.data.mul_(0.1)
         self.mask.get_parameter("bias").data.fill_(1.0)
 
     def forward(self, feature: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        trunk = self.body(joined(feature, value))
-        changed = feature + self.change(trunk)
-        g = (1 + torch.tanh(self.mask(trunk))) / 2
+        read = self.body(joined(feature, value))
+        changed = feature + self.change(read)
+        g = (1 + torch.tanh(self.mask(read))) / 2
         return g * changed + (1 - g) * feature, g
+
+
+@register("open_transformer")
+class OpenTransformer(Component):
+    """A transformer without a mask, to compare with: f_t = f′ = f + h everywhere.
+
+    Ports: feature (B, C, H, W), {attribute} one-hot (B, n) -> feature (B, C, H, W).
+    """
+
+    def __init__(
+        self,
+        feature: FeatureSpec,
+        attribute: str,
+        labels: tuple[str, ...],
+        n_res: int = 3,
+        width: int = 64,
+    ) -> None:
+        super().__init__()
+        declare_transformer(self, feature, attribute, labels)
+        self.declare(self.inputs, {"feature": feature})
+        self.body = trunk(feature.channels + len(labels), n_res, width)
+        self.change = nn.Conv2d(width, feature.channels, 3, padding=1)
+        self.change.weight.data.mul_(0.1)
+
+    def forward(self, feature: Tensor, value: Tensor) -> Tensor:
+        return feature + self.change(self.body(joined(feature, value)))
+
+
+def trunk(n_in: int, n_res: int, width: int) -> nn.Sequential:
+    """What the change and the mask are read from: `width` channels without norm."""
+    return nn.Sequential(
+        nn.Conv2d(n_in, width, 3, padding=1),
+        *(PreactBlock(width) for _ in range(n_res)),
+        nn.LeakyReLU(0.2),
+    )
 
 
 def declare_transformer(

@@ -73,9 +73,24 @@ def _sample(name: str, value: Any, spec: FeatureSpec) -> Tensor:
         return normalise(to_tensor(fit(open_image(value), spec.shape[-1])))
     if spec.space == "normal" and type(value) is int:
         return _drawn(value, spec.shape)
+    if spec.space == "flags":
+        return _flags(name, value, spec)
     if spec.labels:
         return torch.eye(spec.channels)[label_index(name, value, spec.labels)]
     raise InterfaceError(f"input {name!r}: expects a tensor of {spec}, got {value!r}")
+
+
+def _flags(name: str, value: Any, spec: FeatureSpec) -> Tensor:
+    """1 for the labels in the set `value`, 0 for the others."""
+    if not isinstance(value, (set, frozenset)):
+        raise InterfaceError(
+            f"input {name!r}: expects the set of the labels that are on, some of "
+            f"{{{', '.join(map(repr, spec.labels))}}}, got {value!r}"
+        )
+    on = torch.zeros(spec.channels)
+    for label in sorted(value, key=str):  # of several wrong ones, the same is named every time
+        on[label_index(name, label, spec.labels)] = 1
+    return on
 
 
 def _drawn(seed: int, shape: tuple[int, ...]) -> Tensor:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
@@ -240,6 +240,14 @@ def batch(data: AttributeImages, indices: Tensor | Sequence[int]) -> tuple[Tenso
         return normalise(data.images[index]), data.labels[index]
     pictures, labels = zip(*(data[i] for i in index.tolist()), strict=True)
     return normalise(torch.stack(pictures)), torch.stack(labels)
+
+
+def other_labels(
+    labels: Tensor, attributes: Mapping[str, Sequence[str]], rng: torch.Generator
+) -> Tensor:
+    """For every label (B, A) another one of its attribute, drawn."""
+    counts = torch.tensor([len(values) for values in attributes.values()])
+    return (labels + 1 + (torch.rand(labels.shape, generator=rng) * (counts - 1)).long()) % counts
 
 
 def unusable(reasons: Sequence[str], count: int) -> DataError:

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import nn
 
 from modgan.layers.norm import instance_norm
 
+Norm = Callable[[int], nn.Module]  # channels -> layer
 
-def conv(n_in: int, n_out: int, kernel: int, stride: int = 1, padding: int = 1) -> nn.Sequential:
-    """Convolution without bias, instance norm, ReLU: the encoder's block of StarGAN."""
+
+def conv(
+    n_in: int,
+    n_out: int,
+    kernel: int,
+    stride: int = 1,
+    padding: int = 1,
+    norm: Norm = instance_norm,
+) -> nn.Sequential:
+    """Convolution without bias, norm, ReLU: with instance norm the encoder's block of StarGAN."""
     return nn.Sequential(
         nn.Conv2d(n_in, n_out, kernel, stride, padding, bias=False),
-        instance_norm(n_out),
+        norm(n_out),
         nn.ReLU(inplace=True),
     )
 
 
-def upconv(n_in: int, n_out: int) -> nn.Sequential:
-    """Transposed convolution that doubles H and W, instance norm, ReLU."""
+def upconv(n_in: int, n_out: int, norm: Norm = instance_norm) -> nn.Sequential:
+    """Transposed convolution that doubles H and W, norm, ReLU."""
     return nn.Sequential(
         nn.ConvTranspose2d(n_in, n_out, 4, 2, 1, bias=False),
-        instance_norm(n_out),
+        norm(n_out),
         nn.ReLU(inplace=True),
     )
+
+
+def plain_conv(layer: nn.Conv2d | nn.ConvTranspose2d) -> nn.Sequential:
+    """A convolution, instance norm without weights, ReLU: CycleGAN's block."""
+    return nn.Sequential(layer, nn.InstanceNorm2d(layer.out_channels), nn.ReLU(inplace=True))

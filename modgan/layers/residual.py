@@ -27,6 +27,26 @@ class ResidualBlock(nn.Module):
         return x + self.body(x)
 
 
+class ReflectBlock(nn.Module):
+    """x + IN(conv(ReLU(IN(conv(x))))), (B, C, H, W) -> same, over reflected borders.
+
+    CycleGAN's block: instance norm without weights, convolutions with biases (Zhu et al. 2017).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect"),
+            nn.InstanceNorm2d(channels),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect"),
+            nn.InstanceNorm2d(channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)
+
+
 class PreactBlock(nn.Module):
     """x + conv(act(conv(act(x)))) without norm, (B, C, H, W) -> same.
 

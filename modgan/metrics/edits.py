@@ -29,7 +29,7 @@ class EditScores:
     inside: float  # mean |edit − truth| over the truly changed pixels
     inside_copy: float  # the same for doing nothing
     outside: float  # mean |edit − truth| over all other pixels
-    masks: dict[str, float]  # per attribute, mean mask inside its own change over that outside
+    masks: dict[str, float]  # per mask, its mean inside its own change over that outside
 
 
 def read(judge: Component, pictures: Tensor) -> Tensor:
@@ -45,17 +45,24 @@ def accuracy(judge: Component, pictures: Tensor, labels: Tensor) -> dict[str, fl
     return dict(zip(judge.outputs, right.tolist(), strict=True))
 
 
-def apply_codes(graph: Graph, pictures: Tensor, codes: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The outputs of `graph` for label indices (B,) by attribute, in batches, clamped to -1..1."""
+def apply_codes(
+    graph: Graph, given: Tensor, codes: Mapping[str, Tensor], source: str = "image"
+) -> dict[str, Tensor]:
+    """The outputs of `graph` for label indices (B,) by attribute, in batches, clamped to -1..1.
+
+    `given` is what the graph starts from, its input `source`. Attributes that it does not ask for
+    are left out.
+    """
     results: list[dict[str, Tensor]] = []
     with torch.inference_mode():
-        for at in range(0, len(pictures), BATCH):
+        for at in range(0, len(given), BATCH):
             part = slice(at, at + BATCH)
             onehot = {
                 name: F.one_hot(code[part], graph.inputs[name].channels).float()
                 for name, code in codes.items()
+                if name in graph.inputs
             }
-            results.append(graph(image=pictures[part], **onehot))
+            results.append(graph(**{source: given[part]}, **onehot))
     out = {name: torch.cat([result[name] for result in results]) for name in results[0]}
     return {**out, "image": out["image"].clamp(-1, 1)}
 
@@ -82,6 +89,7 @@ def score(
     masks = {
         name: mask_contrast(out[f"mask_{name}"], changed(source, alone))
         for name, alone in truths.items()
+        if f"mask_{name}" in out
     }
     return EditScores(
         error=1 - right[:, edited].all(1).float().mean().item(),

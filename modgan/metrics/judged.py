@@ -5,7 +5,7 @@ Axes: B pictures, A attributes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from modgan.component import Component
-from modgan.data.images import AttributeImages, batch
-from modgan.graph import Graph
-from modgan.metrics.edits import BATCH, apply_codes, read
+from modgan.data.images import AttributeImages, batch, other_labels
+from modgan.metrics.editors import Editor
+from modgan.metrics.edits import BATCH, read
 
 MOST = 10  # sets of pairs, and of triples, that are tried
 
@@ -29,27 +29,22 @@ class Judged:
 
     def __init__(self, data: AttributeImages, count: int, judge: Component, seed: int = 0) -> None:
         self.names, self.judge = list(data.attributes), judge
+        self.attributes = data.attributes
         device = next(judge.parameters()).device
         pictures, labels = batch(data, range(min(count, len(data))))
         rng = torch.Generator().manual_seed(seed)
-        sizes = torch.tensor([len(values) for values in data.attributes.values()])
-        steps = 1 + (torch.rand(labels.shape, generator=rng) * (sizes - 1)).long()
         self.pictures, self.labels = pictures.to(device), labels.to(device)
-        self.targets = ((labels + steps) % sizes).to(device)
+        self.targets = other_labels(labels, data.attributes, rng).to(device)
 
-    def edited(
-        self, parts: Mapping[str, Component], names: Sequence[str]
-    ) -> tuple[dict[str, Tensor], Tensor]:
-        """The outputs of E, the T's of `names` in order, R; and the labels (B, A) to be read."""
-        graph = Graph(["E", *(f"T_{name}" for name in names), "R"], parts)
+    def edited(self, edit: Editor, names: Sequence[str]) -> tuple[dict[str, Tensor], Tensor]:
+        """What `edit` makes of the pictures, and the labels (B, A) to be read."""
         at = [self.names.index(name) for name in names]
-        codes = dict(zip(names, self.targets[:, at].T, strict=True))
         wanted = self.labels.clone()
         wanted[:, at] = self.targets[:, at]
-        return apply_codes(graph, self.pictures, codes), wanted
+        return edit(names, self.pictures, wanted), wanted
 
 
-def progress(parts: Mapping[str, Component], judged: Judged) -> list[tuple[str, float]]:
+def progress(edit: Editor, judged: Judged) -> list[tuple[str, float]]:
     """Figures to follow a training by, lower is better: the first falls on when the others rest.
 
     Means over all single edits: the judge's cross-entropy for the labels that the pictures
@@ -57,7 +52,7 @@ def progress(parts: Mapping[str, Component], judged: Judged) -> list[tuple[str, 
     """
     losses, errors, lost = [], [], []
     for at, name in enumerate(judged.names):
-        out, wanted = judged.edited(parts, [name])
+        out, wanted = judged.edited(edit, [name])
         losses.append(_cross_entropy(judged.judge, out["image"], wanted))
         wrong = (read(judged.judge, out["image"]) != wanted).float().mean(0)
         errors.append(wrong[at])
@@ -67,7 +62,7 @@ def progress(parts: Mapping[str, Component], judged: Judged) -> list[tuple[str, 
     return list(zip(titles, means, strict=True))
 
 
-def table(parts: Mapping[str, Component], judged: Judged) -> list[tuple[str, float]]:
+def table(edit: Editor, judged: Judged) -> list[tuple[str, float]]:
     """Figures of the unedited pictures, single edits, pairs and triples: ("hair+smile, error %", 1)
 
     Pairs and triples act in both directions, at most ten sets of each.
@@ -76,7 +71,7 @@ def table(parts: Mapping[str, Component], judged: Judged) -> list[tuple[str, flo
     for names in _sets(judged.names):
         wrong, other, masks = [], [], []
         for order in {names, names[::-1]}:
-            out, wanted = judged.edited(parts, order)
+            out, wanted = judged.edited(edit, order)
             right = read(judged.judge, out["image"]) == wanted
             inside = torch.tensor([name in names for name in judged.names], device=right.device)
             wrong.append(1 - right[:, inside].all(1).float().mean())

@@ -12,10 +12,13 @@ from modgan.component import Component
 
 
 def averaged(parts: Mapping[str, Component], decay: float) -> AveragedModel:
-    """An exponential moving average of all parameters of `parts`; update it after every step."""
+    """An exponential moving average of all parameters of `parts`; update it after every step.
+
+    It is in evaluation mode: batch norm in it uses the running statistics of the live parts.
+    """
     together = nn.ModuleDict(dict(parts))
     average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-    return AveragedModel(together, multi_avg_fn=average)
+    return AveragedModel(together, multi_avg_fn=average).eval()
 
 
 def parts_of(average: AveragedModel) -> dict[str, Component]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from modgan.data.order import seed_of
+from modgan.data.images import AttributeImages, batch
+from modgan.data.order import draw, seed_of
 from modgan.train.ranks import average_gradients, average_terms
 
 Batch = dict[str, Any]  # tensors and plain data, a function of (settings, share)
@@ -50,6 +51,12 @@ class Share:
     def position(self, count: int) -> int:
         """Where the `count` samples of this share begin in an endless sequence of samples."""
         return (self.step * self.of + self.slot) * count
+
+    def draw(self, data: AttributeImages, count: int, seed: int) -> tuple[Tensor, Tensor]:
+        """`count` pictures of `data` (B, 3, H, W) in -1..1, and their labels (B, A)."""
+        chosen = draw(data, self.position(count), count, seed_of(seed, self.order))
+        pictures, labels = batch(data, chosen)
+        return pictures.contiguous(memory_format=torch.channels_last), labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +98,8 @@ class Trainer:
     `rate(step)` scales every learning rate; it is a function of the step alone, so that a resumed
     run follows the same schedule. `slot` is the first of the shares that this process takes.
     torch's generators are seeded before every loss, so a step needs nothing of those before it
-    but its state. `precision` is that of the parts' forward; weights stay in float32.
+    but its state. `precision` is that of the parts' forward; weights stay in float32. No phase
+    trains the parts named in `frozen`.
     """
 
     def __init__(
@@ -103,12 +111,13 @@ class Trainer:
         seed: int = 0,
         slot: int = 0,
         precision: str = "fp32",
+        frozen: Collection[str] = (),
     ) -> None:
         self.parts, self.phases, self.rate = parts, tuple(phases), rate
         self.seed, self.slot, self.precision = seed, slot, precision
         self.step = self.order = 0
         self.trained = {phase.name: _matching(phase, parts) for phase in phases}
-        idle = set(parts).difference(*self.trained.values())
+        idle = set(parts).difference(frozen, *self.trained.values())
         if idle:
             raise TrainingError(f"no phase trains {', '.join(sorted(idle))}: name it in a phase")
         self.optimizers = {phase.name: self._optimizer(phase) for phase in phases}

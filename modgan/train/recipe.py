@@ -37,6 +37,8 @@ class Recipe:
     plan: Callable[[Any], str] | None = None  # checks the data; what will be trained on what
     # (settings, a folder for what it needs, device) -> the figures that a run follows
     score: Callable[[Any, Path, str], Score] | None = None
+    # parts that come from a zoo: no phase trains them, and they stay out of the new file
+    frozen: Callable[[Any], list[str]] | None = None
     smoke: Mapping[str, Any] = field(default_factory=dict)
     variants: Mapping[str, Recipe] = field(default_factory=dict)
 

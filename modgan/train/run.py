@@ -96,6 +96,7 @@ class _Run:
         graphs = [Graph(steps, parts) for steps in recipe.card(settings).graphs.values()]
         used = {step.part for graph in graphs for step in graph.steps}
         exported = {name: part for name, part in parts.items() if name in used}
+        self.frozen = recipe.frozen(settings) if recipe.frozen else []
         self.trainer = Trainer(
             parts,
             recipe.phases(settings),
@@ -103,6 +104,7 @@ class _Run:
             seed=settings.seed,
             slot=rank() * engine.accumulate,
             precision=engine.precision,
+            frozen=self.frozen,
         )
         self.live, self.ema = nn.ModuleDict(exported), averaged(exported, settings.ema)
 
@@ -112,11 +114,8 @@ class _Run:
             plan = self._plan()
             print(plan, file=sys.stderr, flush=True)
             _write(self.out / "plan.md", plan)
-        self.score = (
-            self.recipe.score(self.settings, self.out, self.engine.device)
-            if self.recipe.score
-            else None
-        )
+        score = self.recipe.score
+        self.score = score and score(self.settings, self.out, self.engine.device)
         if self.writes:
             discard_unfinished(self.out)
             _write(self.out / "settings.json", json.dumps(self._facts(), indent=1) + "\n")
@@ -286,7 +285,8 @@ class _Run:
         return {**asdict(self.settings), "shares": self.slots, "precision": self.engine.precision}
 
     def _export(self, path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Seal the averaged parts and write the zoo with its card."""
+        """Seal the averaged parts and write the zoo with its card; frozen ones stay out."""
+        parts = {k: part for k, part in parts_of(self.ema).items() if k not in self.frozen}
         card = self.recipe.card(self.settings)
         provenance = {
             "recipe": f"recipes/{self.recipe.name}.py",
@@ -297,7 +297,7 @@ class _Run:
         command = f"modgan train recipes/{self.recipe.name}.py"
         metrics = [{**row, "command": command} for row in rows]
         card = replace(card, provenance=card.provenance | provenance, metrics=metrics)
-        Zoo(sealed(parts_of(self.ema)), card).save(path)
+        Zoo(sealed(parts), card.only(parts)).save(path)
 
     def _seconds(self) -> float:
         return time.monotonic() - self.started

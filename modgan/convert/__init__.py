@@ -1,0 +1,5 @@
+"""Checkpoints of other programs as zoos, and back; one file per program."""
+
+from modgan.convert import cyclegan as cyclegan
+from modgan.convert import stargan as stargan
+from modgan.convert.checkpoint import LICENCE as LICENCE

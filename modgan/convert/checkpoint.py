@@ -1,0 +1,193 @@
+"""Reading a foreign checkpoint, and giving its tensors to a part under other names."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import file_digest
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
+from torch import Tensor, nn
+
+from modgan.component import Component
+from modgan.zoo import UNBUILDABLE, Card, Zoo, ZooError
+
+LICENCE = "unknown: as the checkpoint's"
+PICKLED = {".ckpt", ".pth", ".pt"}
+STATISTICS = {"running_mean": 0.0, "running_var": 1.0, "num_batches_tracked": 0}  # when new
+# what torch.load raises on a file that is damaged, no checkpoint, or holds more than tensors
+UNREADABLE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SafetensorError,
+    TypeError,
+    UnpicklingError,
+    ValueError,
+    struct.error,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A state dict and where it comes from; `tensors` without `module.` and statistics."""
+
+    path: Path
+    tensors: dict[str, Tensor]
+
+    def shape(self, key: str, axes: int) -> tuple[int, ...]:
+        """The shape of the tensor `key`, which needs that many axes."""
+        if key not in self.tensors or self.tensors[key].ndim != axes:
+            found = list(self.tensors[key].shape) if key in self.tensors else "missing"
+            raise ZooError(f"{self.path}: {key} should have {axes} axes, is {found}")
+        return tuple(self.tensors[key].shape)
+
+    def count(self, pattern: str) -> int:
+        """How many kernels have keys that match the whole `pattern`."""
+        kernels = (key for key, tensor in self.tensors.items() if tensor.ndim == 4)
+        return sum(bool(re.fullmatch(pattern, key)) for key in kernels)
+
+    def part(self, build: Callable[[], Component], names: Callable[[Any], dict[str, str]]) -> Any:
+        """The part that `build` makes, with these tensors.
+
+        `names` says which key of its state dict is which key here. Every tensor of the part has
+        to be here with its shape, and nothing else.
+        """
+        try:
+            with torch.device("meta"):
+                part = build()
+        except UNBUILDABLE as error:
+            raise ZooError(f"{self.path}: {error}") from error
+        official, expected = names(part), part.state_dict()
+        missing = sorted(set(official.values()) - set(self.tensors))
+        unknown = sorted(set(self.tensors) - set(official.values()))
+        if missing or unknown:
+            raise ZooError(
+                f"{self.path}: is not the {part.component} that its shapes say: "
+                f"missing {few(missing)}; unknown {few(unknown)}; only networks with the "
+                "original's layers and norms can be converted"
+            )
+        for ours, theirs in official.items():
+            tensor = self.tensors[theirs]
+            if tensor.shape != expected[ours].shape or tensor.dtype != expected[ours].dtype:
+                raise ZooError(
+                    f"{self.path}: {theirs} should be {expected[ours].dtype} "
+                    f"{list(expected[ours].shape)}, is {tensor.dtype} {list(tensor.shape)}"
+                )
+        state = {ours: self.tensors[theirs] for ours, theirs in official.items()}
+        part.load_state_dict(state, strict=True, assign=True)
+        return part.requires_grad_(True).eval()
+
+
+def read(path: Path) -> Checkpoint:
+    """The state dict in a file of PyTorch or safetensors; code in it is never run."""
+    if path.suffix not in {*PICKLED, ".safetensors"}:
+        raise ZooError(f"{path}: expects a file {', '.join(sorted(PICKLED))} or .safetensors")
+    with path.open("rb") as file:
+        try:
+            if path.suffix == ".safetensors":
+                state: Any = load(file.read())
+            else:
+                state = torch.load(file, map_location="cpu", weights_only=True)
+        except UNREADABLE as error:
+            raise ZooError(
+                f"{path}: cannot be read as a checkpoint of tensors alone "
+                f"({type(error).__name__}): it is damaged, no checkpoint, or holds code, which is "
+                "never run; get it again, or save `model.state_dict()` with the program it comes "
+                "from"
+            ) from None
+    return Checkpoint(path, _tensors(state, path))
+
+
+def _tensors(state: Any, path: Path) -> dict[str, Tensor]:
+    """The tensors of a state dict that count, under the names of the bare network."""
+    problem = "" if isinstance(state, Mapping) else type(state).__name__
+    for key, value in {} if problem else state.items():
+        if not isinstance(key, str):
+            problem = f"the name {key!r}"
+        elif not isinstance(value, Tensor):
+            problem = f"{key!r}: {type(value).__name__}"
+        elif not value.numel():
+            problem = f"{key!r}: an empty tensor"
+    if problem or not state:
+        raise ZooError(
+            f"{path}: expects a state dict, names and their tensors, got {problem or 'nothing'}; "
+            "save `model.state_dict()` alone with the program it comes from"
+        )
+    prefix = "module." if all(key.startswith("module.") for key in state) else ""
+    return {
+        key.removeprefix(prefix): tensor.detach()
+        for key, tensor in state.items()
+        if key.rpartition(".")[2] not in STATISTICS
+    }
+
+
+def read_all(files: Sequence[str | Path]) -> list[Checkpoint]:
+    """The state dicts in `files`, at least one."""
+    if not files:
+        raise ZooError("no checkpoint to convert: name one file or more")
+    return [read(Path(file)) for file in files]
+
+
+def gathered(
+    parts: Iterable[tuple[str, Component, Path]],
+    source: str,
+    licence: str,
+    graphs: Mapping[str, Sequence[str]],
+) -> Zoo:
+    """The zoo of (name, part, its file); of `graphs` it gets those whose parts are there."""
+    found: dict[str, Component] = {}
+    files: dict[str, str] = {}
+    for name, part, path in parts:
+        if name in found:
+            raise ZooError(f"{path}: a second {name}, beside {', '.join(files)}: give one of each")
+        found[name] = part
+        with path.open("rb") as file:
+            files[path.name] = f"sha256 {file_digest(file, 'sha256').hexdigest()}"
+    kept = {name: list(steps) for name, steps in graphs.items() if set(steps) <= set(found)}
+    return Zoo(found, Card(licence, {"converted_from": source, "files": files}, graphs=kept))
+
+
+def renamed(part: Component, layers: Mapping[str, str]) -> dict[str, str]:
+    """The official key of every tensor of `part`, given the official name of its layer."""
+    split = [key.rpartition(".") for key in part.state_dict()]
+    return {f"{layer}.{leaf}": f"{layers[layer]}.{leaf}" for layer, _, leaf in split}
+
+
+def official_state(part: Component, names: Mapping[str, str]) -> dict[str, Tensor]:
+    """The tensors of `part` under the official `names`, in their order.
+
+    An instance norm with weights gets the statistics of a new one: the official programs keep
+    them there, never use them, and want them when they load.
+    """
+    norms = {
+        f"{where}.bias": module.num_features
+        for where, module in part.named_modules()
+        if isinstance(module, nn.InstanceNorm2d) and module.affine
+    }
+    state: dict[str, Tensor] = {}
+    for ours, tensor in part.state_dict().items():
+        state[names[ours]] = tensor.detach().clone()
+        if ours in norms:
+            where = names[ours].removesuffix(".bias")
+            for name, value in STATISTICS.items():
+                size = (norms[ours],) if name.startswith("running") else ()
+                state[f"{where}.{name}"] = torch.full(size, value, device=tensor.device)
+    return state
+
+
+def few(keys: Sequence[str]) -> str:
+    """Up to four keys, and how many more there are."""
+    more = f" and {len(keys) - 4} more" if len(keys) > 4 else ""
+    return (", ".join(keys[:4]) or "nothing") + more

@@ -1,0 +1,21 @@
+"""How weights start."""
+
+from __future__ import annotations
+
+from torch import nn
+
+
+def dcgan_init(module: nn.Module) -> None:
+    """Convolutions N(0, 0.02), scales of batch norms N(1, 0.02), their biases 0; linear ones stay.
+
+    Radford et al., Unsupervised Representation Learning with DCGAN, ICLR 2016.
+    """
+    for layer in module.modules():
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+            nn.init.normal_(layer.weight, 0.0, 0.02)
+        elif isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            nn.init.normal_(layer.weight, 1.0, 0.02)
+        else:
+            continue
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
