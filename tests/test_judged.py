@@ -75,11 +75,7 @@ def test_single_edits_are_counted_as_by_hand(
 
 
 def test_singles_pairs_and_triples_are_tried(edit: Editor, judged: Judged) -> None:
-    tried = [
-        name.removesuffix(", error %")
-        for name, _ in table(edit, judged)
-        if "error" in name
-    ]
+    tried = [name.removesuffix(", error %") for name, _ in table(edit, judged) if "error" in name]
     sets = ["+".join(names) for k in (1, 2, 3) for names in combinations(ATTRIBUTES, k)]
     assert tried == [f"{name} as it is" for name in ATTRIBUTES] + sets
     assert len(sets) <= 4 + 2 * MOST
