@@ -22,11 +22,6 @@ FOLDER = Path(__file__).parent.parent / "recipes"
 RECIPES = sorted(p.stem for p in FOLDER.glob("*.py") if "\nrecipe = " in p.read_text())
 
 
-@pytest.fixture(autouse=True)
-def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(FOLDER))
-
-
 def recipe_of(name: str) -> Recipe:
     recipe = __import__(name).recipe
     assert isinstance(recipe, Recipe)
