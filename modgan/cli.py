@@ -6,8 +6,10 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
+from operator import or_
 from pathlib import Path
 from types import ModuleType
 
@@ -62,7 +64,11 @@ def _add_edit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "--order", help="names in the order to apply them: smile,hair; else the order of --set"
     )
     parser.add_argument("--masks", action="store_true", help="also write where each edit acts")
-    parser.add_argument("--zoo", default=DEFAULT, help="a zoo file or the name of a released one")
+    parser.add_argument(
+        "--zoo",
+        action="append",
+        help=f"a zoo file or the name of a released one ({DEFAULT}); several are merged",
+    )
     parser.add_argument(
         "-o", "--out", type=Path, required=True, help="a .png for one picture, a folder for more"
     )
@@ -73,7 +79,7 @@ def _edit(given: argparse.Namespace, _: Sequence[str]) -> int:
     """Edit every picture; those that cannot be read are named at the end."""
     values = _values(given.set)
     order = _order(given.order, values)
-    zoo = load(given.zoo)
+    zoo = reduce(or_, [load(source) for source in given.zoo or [DEFAULT]])
     graph = compose(["E", *(_transformer(zoo, name) for name in order), "R"], zoo)
     sources = _pictures(given.images)
     targets = _targets(sources, given.out)

@@ -24,6 +24,7 @@ import torch.nn.functional as F
 from digits_data import Data, labels_of, pictures
 from label_critics import Parts, Terms, fool, mask_loss, mean
 from PIL import Image
+from torch import Tensor
 
 from modgan.card import Card
 from modgan.component import Component
@@ -66,10 +67,11 @@ class Settings(Data):
     w_feature: float = 1.0  # feature cycle
     w_keep: float = 5.0  # nothing changes in pictures that stay as they are
     w_mask: float = 0.1  # mean of the masks; both act as far as edits convince D
+    w_spread: float = 2.0  # what G draws differs as much as real digits do
     w_r1: float = 1.0  # penalty on D's gradient at real pictures
     r1_every: int = 8  # steps between such penalties
     teach: int = 500  # steps in which D alone learns what the labels look like
-    steps: int = 6_000
+    steps: int = 4_000
     decay: float = 0.3  # share of the steps, the last, in which the rates fall to 0
     ema: float = 0.998
     judge_steps: int = 1_200  # of the classifier that judges the digits
@@ -98,7 +100,8 @@ def batch(s: Settings, at: Share) -> Batch:
     """Real digits, noise and numbers to draw, and which T's act on both.
 
     What G and T's make are three groups of `batch` pictures: real ones edited, drawn ones, and the
-    same drawn ones edited; D knows the number of all, and other labels where they were made.
+    same drawn ones edited. D knows all labels of the first, and of the others the number and those
+    that were made.
     """
     joint, own = at.joint(s.seed), at.own(s.seed)
     x, labels = at.draw(pictures(s), s.batch + s.reals, s.seed)
@@ -116,6 +119,7 @@ def batch(s: Settings, at: Share) -> Batch:
     made = torch.zeros(target.shape, dtype=torch.bool)
     made[:, chain] = edited[:, None]
     made[s.same :, NUMBER] = True
+    made[s.same : s.batch] = True  # what an edit is to leave has to stay in it
     return {
         "image": x,
         "labels": labels,
@@ -123,14 +127,18 @@ def batch(s: Settings, at: Share) -> Batch:
         "target": target,
         "made": made,
         "edits": chain,
-        "chain": [NUMBER, *chain],
+        "chain": list(range(len(labels_of()))),
         "penalise": at.step % s.r1_every == 0,
         "noise": s.noise,
     }
 
 
 def g_loss(parts: Parts, batch: Batch) -> Terms:
-    """E, G, T and R: fool the critics of all that was made, close the cycles, leave the rest."""
+    """E, G, T and R: fool the critics of all that was made, close the cycles, leave the rest.
+
+    The critics look at single pictures, and do not mind a G that draws in one colour: what it draws
+    also has to differ as much as real digits do.
+    """
     target, n = batch["target"], len(batch["z"])
     x = batch["image"][:n]
     f = parts["E"](x)
@@ -155,13 +163,21 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
         "feature": l1(parts["E"](fake), features),
         "keep": mean(convinced) * l1(changed[:n][same], f[same]),
         "mask": mean(mask_loss(mask, w) for mask, w in zip(masks, convinced, strict=True)),
+        "spread": F.relu(1 - spread(fake[n : 2 * n]) / spread(batch["image"])),
     }
+
+
+def spread(x: Tensor) -> Tensor:
+    """The mean distance between pictures, seen as 8×8 pixels."""
+    flat = F.adaptive_avg_pool2d(x, 8).flatten(1)
+    return F.pdist(flat, p=1).mean()
 
 
 def phases(s: Settings) -> list[Phase]:
     """Which parts learn what, and at what rate."""
     cycles = {"image": s.w_image, "feature": s.w_feature}
-    weights = {"label": 1.0, "patch": 1.0, **cycles, "keep": s.w_keep, "mask": s.w_mask}
+    weights = {"label": 2.0, "patch": 1.0, **cycles, "keep": s.w_keep, "mask": s.w_mask}
+    weights["spread"] = s.w_spread
     trained = ("E", "G", "T_*", "R")
     teach, D = label_critics.phases(s)
     return [teach, Phase("G", trained, g_loss, weights, s.lr, (0.0, 0.99), start=s.teach), D]

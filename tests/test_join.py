@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from test_recipes import FOLDER
 
 import modgan
@@ -51,6 +52,15 @@ def test_it_chains_with_the_old_ones_in_any_order(runs: dict[str, Path]) -> None
         with torch.no_grad():
             pictures.append(graph(image=picture, hair=hair, beard=beard)["image"])
     assert pictures[0].isfinite().all() and (pictures[0] - pictures[1]).abs().max() < 1
+
+
+def test_the_command_line_merges_them(runs: dict[str, Path], tmp_path: Path) -> None:
+    Image.new("RGB", (32, 32), "salmon").save(tmp_path / "a.png")
+    flags = ["--set", "beard=yes", "--set", "hair=red", "-o", str(tmp_path / "b.png")]
+    zoos = ["--zoo", str(runs["zoo"]), "--zoo", str(runs["T"])]
+    assert main(["edit", str(tmp_path / "a.png"), *flags, *zoos]) == 0
+    with Image.open(tmp_path / "b.png") as edited:
+        assert edited.size == (32, 32)
 
 
 def test_a_zoo_of_another_training_refuses_it(runs: dict[str, Path]) -> None:
