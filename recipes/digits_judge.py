@@ -22,6 +22,7 @@ class Settings(Data):
     pictures: int = 20_000
     data_seed: int = 7
     batch: int = 64  # pictures a step
+    shift: int = 5  # pixels that a picture is moved at most
     noise: float = 0.1  # largest standard deviation of the noise, in -1..1
     lr: float = 2e-3
     steps: int = 2_000

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from modgan.card import Card
@@ -34,9 +35,10 @@ def judge(
         return {"Q": AttributeCoder(image(s.size), labels, s.channels)}
 
     def batch(s: Any, at: Share) -> Batch:
-        """Pictures, half of them with noise, and their labels."""
+        """Pictures, shifted a little and half of them with noise, and their labels."""
         data, rng = pictures(s), at.own(s.seed)
         x, labels = at.draw(data, s.batch, s.seed)
+        x = shifted(x, s.shift, rng)
         strength = s.noise * torch.rand(s.batch, 1, 1, 1, generator=rng)
         strength[::2] = 0
         noise = torch.randn(x.shape, generator=rng)
@@ -51,6 +53,14 @@ def judge(
 
     smoke = {"size": 16, "channels": 8, "pictures": 32, "batch": 4, "steps": 4, "workers": 0}
     return Recipe(name, settings, parts, batch, phases, read, smoke=smoke)
+
+
+def shifted(x: Tensor, most: int, rng: torch.Generator) -> Tensor:
+    """Every picture moved by up to `most` pixels either way; what comes in repeats its edge."""
+    side, wide = x.shape[-1], F.pad(x, (most,) * 4, mode="replicate")
+    starts = torch.randint(2 * most + 1, (len(x), 2), generator=rng).tolist()
+    moved = [wide[at, :, r : r + side, c : c + side] for at, (r, c) in enumerate(starts)]
+    return torch.stack(moved)
 
 
 def loss(parts: Mapping[str, Component], batch: Batch) -> dict[str, Tensor]:

@@ -32,6 +32,7 @@ class Settings(Data):
     pictures: int = 8_000  # drawn portraits
     data_seed: int = 7  # of the portraits; the zoo trains on 1, tests run on 99
     batch: int = 48  # pictures a step
+    shift: int = 0  # pixels that a picture is moved at most
     noise: float = 0.1  # largest standard deviation of the noise, in -1..1
     lr: float = 1e-3
     steps: int = 800
