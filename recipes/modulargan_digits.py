@@ -71,7 +71,7 @@ class Settings(Data):
     w_r1: float = 1.0  # penalty on D's gradient at real pictures
     r1_every: int = 8  # steps between such penalties
     teach: int = 500  # steps in which D alone learns what the labels look like
-    steps: int = 4_000
+    steps: int = 6_000
     decay: float = 0.3  # share of the steps, the last, in which the rates fall to 0
     ema: float = 0.998
     judge_steps: int = 1_200  # of the classifier that judges the digits

@@ -51,34 +51,55 @@ def saved(out: Path) -> int:
     return int(last.stem) if last else -1
 
 
-def wait(out: Path, rng: random.Random) -> None:
-    """Until a random moment: soon after the start, or some saved states later and a little."""
-    if rng.random() < 0.3:
+def unfinished(out: Path) -> int:
+    """How many files are half written."""
+    return len(list(out.rglob(f"{PREFIX}*")))
+
+
+def catch_writing(out: Path, number: int) -> None:
+    """Stop the process at a moment when it writes a file."""
+    late = time.monotonic() + 30
+    while time.monotonic() < late:
+        if unfinished(out):
+            os.kill(number, signal.SIGSTOP)
+            if unfinished(out):
+                return
+            os.kill(number, signal.SIGCONT)
+        time.sleep(0.0005)
+
+
+def wait(out: Path, rng: random.Random, number: int) -> None:
+    """Until a random moment: soon after the start, some saved states later, or while one writes."""
+    kind = rng.random()
+    if kind < 0.3:
         time.sleep(rng.random() * 0.5)
         return
     goal, late = saved(out) + rng.randint(1, 8), time.monotonic() + 30
     while saved(out) < goal and time.monotonic() < late:
         time.sleep(0.001)
-    time.sleep(rng.random() * 0.05)
+    if kind < 0.6:
+        catch_writing(out, number)
+    else:
+        time.sleep(rng.random() * 0.05)
 
 
 def main() -> None:
     out, steps, kills = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     rng = random.Random(int(sys.argv[4]))
     torch.set_num_threads(1)
-    reached, unfinished, killed = [], 0, 0
+    reached, half, killed = [], 0, 0
     while True:
         number = child(out, steps)
         if killed < kills:
-            wait(out, rng)
+            wait(out, rng, number)
             os.kill(number, signal.SIGKILL)
         _, status = os.waitpid(number, 0)
         if os.WIFSIGNALED(status):
             killed += 1
             reached.append(saved(out))
-            unfinished += len(list(out.rglob(f"{PREFIX}*")))
+            half += unfinished(out)
             continue
-        print(json.dumps({"killed": killed, "reached": reached, "unfinished": unfinished}))
+        print(json.dumps({"killed": killed, "reached": reached, "unfinished": half}))
         sys.exit(os.WEXITSTATUS(status))
 
 
