@@ -22,7 +22,7 @@ import label_critics
 import torch
 import torch.nn.functional as F
 from digits_data import Data, labels_of, pictures
-from label_critics import Parts, Terms, fool, mask_loss, mean
+from label_critics import Parts, Terms, fool, heads, mask_loss, mean, noisy
 from PIL import Image
 from torch import Tensor
 
@@ -59,7 +59,7 @@ class Settings(Data):
     d_down: int = 5  # halvings in D
     batch: int = 8  # digits a step that G draws, and real ones that are edited
     same: int = 2  # of the real ones, those that stay as they are
-    reals: int = 24  # further real pictures a step for D
+    reals: int = 16  # further real pictures a step for D
     noise: float = 0.1  # largest standard deviation of the noise before D, in -1..1
     lr: float = 5e-4  # of E, G, T, R
     lr_d: float = 5e-4
@@ -67,14 +67,14 @@ class Settings(Data):
     w_feature: float = 1.0  # feature cycle
     w_keep: float = 5.0  # nothing changes in pictures that stay as they are
     w_mask: float = 0.1  # mean of the masks; both act as far as edits convince D
-    w_spread: float = 2.0  # what G draws differs as much as real digits do
+    w_balance: float = 1.0  # G draws every colour, stroke and background
     w_r1: float = 1.0  # penalty on D's gradient at real pictures
     r1_every: int = 8  # steps between such penalties
     teach: int = 500  # steps in which D alone learns what the labels look like
-    steps: int = 6_000
+    steps: int = 4_500
     decay: float = 0.3  # share of the steps, the last, in which the rates fall to 0
     ema: float = 0.998
-    judge_steps: int = 1_200  # of the classifier that judges the digits
+    judge_steps: int = 2_000  # of the classifier that judges the digits
     followed: int = 200  # digits that figures are taken on while training
     tested: int = 500  # and at the end
 
@@ -100,8 +100,7 @@ def batch(s: Settings, at: Share) -> Batch:
     """Real digits, noise and numbers to draw, and which T's act on both.
 
     What G and T's make are three groups of `batch` pictures: real ones edited, drawn ones, and the
-    same drawn ones edited. D knows all labels of the first, and of the others the number and those
-    that were made.
+    same drawn ones edited; D knows the number of all, and other labels where they were made.
     """
     joint, own = at.joint(s.seed), at.own(s.seed)
     x, labels = at.draw(pictures(s), s.batch + s.reals, s.seed)
@@ -119,7 +118,6 @@ def batch(s: Settings, at: Share) -> Batch:
     made = torch.zeros(target.shape, dtype=torch.bool)
     made[:, chain] = edited[:, None]
     made[s.same :, NUMBER] = True
-    made[s.same : s.batch] = True  # what an edit is to leave has to stay in it
     return {
         "image": x,
         "labels": labels,
@@ -127,7 +125,7 @@ def batch(s: Settings, at: Share) -> Batch:
         "target": target,
         "made": made,
         "edits": chain,
-        "chain": list(range(len(labels_of()))),
+        "chain": [NUMBER, *chain],
         "penalise": at.step % s.r1_every == 0,
         "noise": s.noise,
     }
@@ -136,8 +134,8 @@ def batch(s: Settings, at: Share) -> Batch:
 def g_loss(parts: Parts, batch: Batch) -> Terms:
     """E, G, T and R: fool the critics of all that was made, close the cycles, leave the rest.
 
-    The critics look at single pictures, and do not mind a G that draws in one colour: what it draws
-    also has to differ as much as real digits do.
+    The critics look at single pictures, and do not mind a G that draws all of them in one colour:
+    `balance` does.
     """
     target, n = batch["target"], len(batch["z"])
     x = batch["image"][:n]
@@ -163,21 +161,25 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
         "feature": l1(parts["E"](fake), features),
         "keep": mean(convinced) * l1(changed[:n][same], f[same]),
         "mask": mean(mask_loss(mask, w) for mask, w in zip(masks, convinced, strict=True)),
-        "spread": F.relu(1 - spread(fake[n : 2 * n]) / spread(batch["image"])),
+        "balance": balance(parts, noisy(fake[n : 2 * n], batch["noise"])),
     }
 
 
-def spread(x: Tensor) -> Tensor:
-    """The mean distance between pictures, seen as 8×8 pixels."""
-    flat = F.adaptive_avg_pool2d(x, 8).flatten(1)
-    return F.pdist(flat, p=1).mean()
+def balance(parts: Parts, drawn: Tensor) -> Tensor:
+    """How far the labels that D reads in a batch are from being equally frequent, in nats.
+
+    log n − H of the mean of D's softmax over the n labels, mean over the attributes left to G.
+    """
+    _, logits = heads(parts, drawn)
+    shares = [each.float().softmax(1).mean(0) for each in logits[NUMBER + 1 :]]
+    return mean((share * (share * len(share) + 1e-6).log()).sum() for share in shares)
 
 
 def phases(s: Settings) -> list[Phase]:
     """Which parts learn what, and at what rate."""
     cycles = {"image": s.w_image, "feature": s.w_feature}
-    weights = {"label": 2.0, "patch": 1.0, **cycles, "keep": s.w_keep, "mask": s.w_mask}
-    weights["spread"] = s.w_spread
+    weights = {"label": 1.0, "patch": 1.0, **cycles, "keep": s.w_keep, "mask": s.w_mask}
+    weights["balance"] = s.w_balance
     trained = ("E", "G", "T_*", "R")
     teach, D = label_critics.phases(s)
     return [teach, Phase("G", trained, g_loss, weights, s.lr, (0.0, 0.99), start=s.teach), D]
