@@ -119,15 +119,22 @@ class Timed:
         return first * each[0] + (self.settings.steps - first) * each[-1]
 
 
-def equal_steps(names: list[str], given: dict[str, Any], steps: int) -> dict[str, dict[str, Any]]:
-    """Settings under which every system trains as long as ModularGAN for `steps` steps."""
+def equal_steps(names: list[str], given: dict[str, Any], steps: int) -> dict[str, Any]:
+    """Settings under which every system trains as long as ModularGAN for `steps` steps.
+
+    And the minutes that this takes, on the machine where they were timed.
+    """
     timed = {name: Timed(SYSTEMS[name], given) for name in dict.fromkeys(["modulargan", *names])}
     for _ in tqdm(range(ROUNDS + 1), "timing"):
         for system in timed.values():
             system.turn()
     ours = timed["modulargan"]
     ours.settings = replace(ours.settings, steps=steps)
-    return {name: _stretched(timed[name], ours.cost()) for name in names}
+    minutes = round(ours.cost() / 60, 1)
+    return {
+        name: {"minutes": minutes, "settings": _stretched(timed[name], ours.cost())}
+        for name in names
+    }
 
 
 def _stretched(system: Timed, seconds: float) -> dict[str, Any]:
@@ -156,7 +163,7 @@ def train(given: argparse.Namespace) -> None:
         plan.write_text(json.dumps(known, indent=1) + "\n")
     for name in names:
         system = SYSTEMS[name]
-        settings = replace(system.chosen(data), **known[name])
+        settings = replace(system.chosen(data), **known[name]["settings"])
         recipe = replace(system.recipe, name=name, score=None)
         run(recipe, settings, given.out / name, resume=True)
 
@@ -171,6 +178,7 @@ def table(given: argparse.Namespace) -> None:
     else:
         test = Drawn(given.n, 64, given.seed)
     rows: dict[str, Any] = {"real": real_errors(judge, test, names)}
+    plan = json.loads((given.zoos / "steps.json").read_text())
     for name in given.systems or list(SYSTEMS):
         found = [given.zoos / f"{name}.safetensors", given.zoos / name / f"{name}.safetensors"]
         path = next((path for path in found if path.is_file()), None)
@@ -184,6 +192,7 @@ def table(given: argparse.Namespace) -> None:
             "scores": scores,
             "parameters": sum(p.numel() for part in zoo.values() for p in part.parameters()),
             "steps": zoo.card.provenance["step"],
+            "minutes": plan[name]["minutes"],
             "milliseconds": milliseconds(edit, test, names),
         }
     what = f"n = {len(test.pictures)}, {test.what}, targets of seed {given.seed}"
@@ -232,8 +241,8 @@ def page(rows: dict[str, Any], names: list[str], what: str) -> str:
     pixels = [
         "| | "
         + " | ".join(f"{column}, inside, outside" for column in columns)
-        + " | parameters | steps | ms an edit |",
-        "|---" * (len(columns) + 4) + "|",
+        + " | parameters | steps | minutes | ms an edit |",
+        "|---" * (len(columns) + 5) + "|",
     ]
     for name, row in rows.items():
         if name == "real":
@@ -242,7 +251,7 @@ def page(rows: dict[str, Any], names: list[str], what: str) -> str:
         cells = (f"{s['inside'] / s['inside_copy']:.2f}, {s['outside']:.1f}" for s in scores)
         pixels.append(
             f"| {SYSTEMS[name].title} | {' | '.join(cells)} | {row['parameters'] / 1e6:.2f} M "
-            f"| {row['steps']:,} | {row['milliseconds']:.0f} |"
+            f"| {row['steps']:,} | {row['minutes']} | {row['milliseconds']:.0f} |"
         )
     lines = [
         f"{what}.",
