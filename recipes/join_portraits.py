@@ -108,7 +108,7 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
     T = parts[f"T_{batch['names'][0]}"]
     changed, mask = T(f, F.one_hot(target, len(T.inputs[batch["names"][0]].labels)).to(f))
     fake = parts["R"](changed)
-    terms, sure = fool(parts, batch, fake)
+    terms, sure, _ = fool(parts, batch, fake)
     (convinced,) = sure.values()
     return {
         **terms,

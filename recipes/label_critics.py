@@ -51,8 +51,8 @@ def real_labels(logits: list[Tensor], labels: Tensor) -> Tensor:
     return mean(label_critic_real(each, labels[:, at]) for at, each in enumerate(logits))
 
 
-def fool(parts: Parts, batch: Batch, fake: Tensor) -> tuple[Terms, dict[int, Tensor]]:
-    """Both critics of every label that was made; and how convincing each attribute's are.
+def fool(parts: Parts, batch: Batch, fake: Tensor) -> tuple[Terms, dict[int, Tensor], list[Tensor]]:
+    """Both critics of every label that was made; how convincing each attribute's are; D's logits.
 
     D learns from the same pictures: they are put into the batch.
     """
@@ -62,7 +62,7 @@ def fool(parts: Parts, batch: Batch, fake: Tensor) -> tuple[Terms, dict[int, Ten
     sure = {at: convincing(logits[at], target[:, at], made[:, at]) for at in batch["chain"]}
     label = (logistic_g(of_label(logits[at], target[:, at])[made[:, at]]) for at in batch["chain"])
     patch = (w * logistic_g(patches[at][made[:, at]]) for at, w in sure.items())
-    return {"label": mean(label), "patch": mean(patch)}, sure
+    return {"label": mean(label), "patch": mean(patch)}, sure, logits
 
 
 def convincing(logits: Tensor, target: Tensor, made: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from math import log
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import label_critics
 import torch
 import torch.nn.functional as F
 from digits_data import Data, labels_of, pictures
-from label_critics import Parts, Terms, fool, heads, mask_loss, mean, noisy
+from label_critics import Parts, Terms, fool, mask_loss, mean
 from PIL import Image
 from torch import Tensor
 
@@ -67,7 +68,7 @@ class Settings(Data):
     w_feature: float = 1.0  # feature cycle
     w_keep: float = 5.0  # nothing changes in pictures that stay as they are
     w_mask: float = 0.1  # mean of the masks; both act as far as edits convince D
-    w_balance: float = 1.0  # G draws every colour, stroke and background
+    w_vary: float = 1.0  # G draws every colour, stroke and background
     w_r1: float = 1.0  # penalty on D's gradient at real pictures
     r1_every: int = 8  # steps between such penalties
     teach: int = 500  # steps in which D alone learns what the labels look like
@@ -135,7 +136,7 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
     """E, G, T and R: fool the critics of all that was made, close the cycles, leave the rest.
 
     The critics look at single pictures, and do not mind a G that draws all of them in one colour:
-    `balance` does.
+    `vary` does.
     """
     target, n = batch["target"], len(batch["z"])
     x = batch["image"][:n]
@@ -152,7 +153,7 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
         masks.append(mask)
     features = torch.cat([changed[:n], drawn, changed[n:]])
     fake = parts["R"](features)
-    terms, sure = fool(parts, batch, fake)
+    terms, sure, logits = fool(parts, batch, fake)
     convinced = [sure[at] for at in batch["edits"]]
     same = ~batch["made"][:n].any(1)
     return {
@@ -161,25 +162,29 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
         "feature": l1(parts["E"](fake), features),
         "keep": mean(convinced) * l1(changed[:n][same], f[same]),
         "mask": mean(mask_loss(mask, w) for mask, w in zip(masks, convinced, strict=True)),
-        "balance": balance(parts, noisy(fake[n : 2 * n], batch["noise"])),
+        "vary": mean(sameness(each[n : 2 * n]) for each in logits[NUMBER + 1 :]),
     }
 
 
-def balance(parts: Parts, drawn: Tensor) -> Tensor:
-    """How far the labels that D reads in a batch are from being equally frequent, in nats.
+def sameness(logits: Tensor) -> Tensor:
+    """log n − I, in nats: 0 where D reads every label as often as the others, and each clearly.
 
-    log n − H of the mean of D's softmax over the n labels, mean over the attributes left to G.
+    I is the mutual information of pictures and labels (B, n), H of the mean − mean H (Bridle 1991).
     """
-    _, logits = heads(parts, drawn)
-    shares = [each.float().softmax(1).mean(0) for each in logits[NUMBER + 1 :]]
-    return mean((share * (share * len(share) + 1e-6).log()).sum() for share in shares)
+    shares = logits.float().softmax(1)
+    return log(shares.shape[1]) - entropy(shares.mean(0)) + entropy(shares).mean()
+
+
+def entropy(shares: Tensor) -> Tensor:
+    """−Σ p log p over the last axis."""
+    return -(shares * (shares + 1e-6).log()).sum(-1)
 
 
 def phases(s: Settings) -> list[Phase]:
     """Which parts learn what, and at what rate."""
     cycles = {"image": s.w_image, "feature": s.w_feature}
     weights = {"label": 1.0, "patch": 1.0, **cycles, "keep": s.w_keep, "mask": s.w_mask}
-    weights["balance"] = s.w_balance
+    weights["vary"] = s.w_vary
     trained = ("E", "G", "T_*", "R")
     teach, D = label_critics.phases(s)
     return [teach, Phase("G", trained, g_loss, weights, s.lr, (0.0, 0.99), start=s.teach), D]

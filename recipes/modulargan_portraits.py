@@ -113,7 +113,7 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
     f = parts["E"](x)
     changed, masks = edited(parts, batch, f)
     fake = parts["R"](changed)
-    terms, sure = fool(parts, batch, fake)
+    terms, sure, _ = fool(parts, batch, fake)
     return {
         **terms,
         "image": l1(parts["R"](f), x),

@@ -146,7 +146,7 @@ def critic_g_loss(parts: Parts, batch: Batch) -> Terms:
     """F: fool both critics of every label that changed, and find the way back."""
     x, there = (batch[key][: len(batch["target"])] for key in ("image", "labels"))
     fake = translated(parts, x, batch["target"])
-    terms, _ = label_critics.fool(parts, batch, fake)
+    terms, *_ = label_critics.fool(parts, batch, fake)
     return {**terms, "rec": l1(translated(parts, fake, there), x)}
 
 

@@ -69,7 +69,7 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
         f = parts["E"](x)
         changed, _ = modulargan_portraits.edited(parts, batch, f)
     fake = parts["R"](changed)
-    terms, _ = fool(parts, batch, fake)
+    terms, *_ = fool(parts, batch, fake)
     return {
         **terms,
         "image": l1(parts["R"](f), x),
