@@ -5,7 +5,9 @@
     modgan train recipes/modulargan_digits.py --smoke        # seconds
 
 Zhao et al., Modular Generative Adversarial Networks, ECCV 2018, the experiment on ColorMNIST. E
-keeps what G makes and what T's make of it in one space, and the same T's edit real digits.
+keeps what G makes and what T's make of it in one space, and the same T's edit real digits. Left
+alone, a G this small draws all digits in one colour on one background, and the T's learn to change
+those only; here noise names the labels that G is to show (`shown`).
 """
 
 from __future__ import annotations
@@ -13,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from math import log
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ import label_critics
 import torch
 import torch.nn.functional as F
 from digits_data import Data, labels_of, pictures
-from label_critics import Parts, Terms, fool, mask_loss, mean
+from label_critics import Parts, Terms, convincing, fool, mask_loss, mean
 from PIL import Image
 from torch import Tensor
 
@@ -54,7 +55,7 @@ class Settings(Data):
 
     channels: int = 48  # C of the feature (C, size/4, size/4), and width of a T
     n_res: int = 2  # residual blocks of a T
-    n_z: int = 64  # numbers of noise
+    n_z: int = 64  # numbers of noise; the first name the labels that G shows
     g_width: int = 96  # of G
     d_channels: int = 32  # width of the first convolution of D
     d_down: int = 5  # halvings in D
@@ -68,7 +69,6 @@ class Settings(Data):
     w_feature: float = 1.0  # feature cycle
     w_keep: float = 5.0  # nothing changes in pictures that stay as they are
     w_mask: float = 0.1  # mean of the masks; both act as far as edits convince D
-    w_vary: float = 1.0  # G draws every colour, stroke and background
     w_r1: float = 1.0  # penalty on D's gradient at real pictures
     r1_every: int = 8  # steps between such penalties
     teach: int = 500  # steps in which D alone learns what the labels look like
@@ -101,43 +101,47 @@ def batch(s: Settings, at: Share) -> Batch:
     """Real digits, noise and numbers to draw, and which T's act on both.
 
     What G and T's make are three groups of `batch` pictures: real ones edited, drawn ones, and the
-    same drawn ones edited; D knows the number of all, and other labels where they were made.
+    same drawn ones edited; D looks at the number of all, and at other labels where they were made.
     """
     joint, own = at.joint(s.seed), at.own(s.seed)
     x, labels = at.draw(pictures(s), s.batch + s.reals, s.seed)
     count = 2 if at.step % 4 == 3 else 1
     chain = (1 + torch.randperm(len(CHANGED), generator=joint)[:count]).tolist()
-    there = labels[: s.batch]
-    drawn = torch.randint(10, (s.batch,), generator=own)
-    unknown = torch.full_like(there, -1)
-    unknown[:, NUMBER] = drawn
-    wanted = other_labels(there, labels_of(), own)
-    edited = torch.zeros(3 * s.batch, dtype=torch.bool)
+    z = torch.randn(s.batch, s.n_z, generator=own)
+    drawn = torch.cat([torch.randint(10, (s.batch, 1), generator=own), shown(z)], 1)
+    there = torch.cat([labels[: s.batch], drawn, drawn])
+    edited = torch.zeros(len(there), dtype=torch.bool)
     edited[s.same : s.batch] = edited[2 * s.batch :] = True
-    target = torch.cat([there, unknown, unknown])
-    target[:, chain] = torch.where(edited[:, None], wanted.repeat(3, 1)[:, chain], target[:, chain])
-    made = torch.zeros(target.shape, dtype=torch.bool)
+    made = torch.zeros(there.shape, dtype=torch.bool)
     made[:, chain] = edited[:, None]
+    target = torch.where(made, other_labels(there, labels_of(), own), there)
     made[s.same :, NUMBER] = True
+    made[s.batch : 2 * s.batch] = True
     return {
         "image": x,
         "labels": labels,
-        "z": torch.randn(s.batch, s.n_z, generator=own),
+        "z": z,
         "target": target,
         "made": made,
+        "edited": edited,
         "edits": chain,
-        "chain": [NUMBER, *chain],
+        "chain": list(range(1 + len(CHANGED))),
         "penalise": at.step % s.r1_every == 0,
         "noise": s.noise,
     }
 
 
-def g_loss(parts: Parts, batch: Batch) -> Terms:
-    """E, G, T and R: fool the critics of all that was made, close the cycles, leave the rest.
+def shown(z: Tensor) -> Tensor:
+    """Colour, stroke and background (B, 3) that noise names: the largest of an attribute's entries.
 
-    The critics look at single pictures, and do not mind a G that draws all of them in one colour:
-    `vary` does.
+    The first entries of z are the attributes', one for each of their labels.
     """
+    sizes = [len(labels_of()[name]) for name in CHANGED]
+    return torch.stack([part.argmax(1) for part in z[:, : sum(sizes)].split(sizes, 1)], 1)
+
+
+def g_loss(parts: Parts, batch: Batch) -> Terms:
+    """E, G, T and R: fool the critics of all that was made, close the cycles, leave the rest."""
     target, n = batch["target"], len(batch["z"])
     x = batch["image"][:n]
     f = parts["E"](x)
@@ -153,8 +157,9 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
         masks.append(mask)
     features = torch.cat([changed[:n], drawn, changed[n:]])
     fake = parts["R"](features)
-    terms, sure, logits = fool(parts, batch, fake)
-    convinced = [sure[at] for at in batch["edits"]]
+    terms, _, logits = fool(parts, batch, fake)
+    edited = batch["edited"]
+    convinced = [convincing(logits[at], target[:, at], edited) for at in batch["edits"]]
     same = ~batch["made"][:n].any(1)
     return {
         **terms,
@@ -162,29 +167,13 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
         "feature": l1(parts["E"](fake), features),
         "keep": mean(convinced) * l1(changed[:n][same], f[same]),
         "mask": mean(mask_loss(mask, w) for mask, w in zip(masks, convinced, strict=True)),
-        "vary": mean(sameness(each[n : 2 * n]) for each in logits[NUMBER + 1 :]),
     }
-
-
-def sameness(logits: Tensor) -> Tensor:
-    """log n − I, in nats: 0 where D reads every label as often as the others, and each clearly.
-
-    I is the mutual information of pictures and labels (B, n), H of the mean − mean H (Bridle 1991).
-    """
-    shares = logits.float().softmax(1)
-    return log(shares.shape[1]) - entropy(shares.mean(0)) + entropy(shares).mean()
-
-
-def entropy(shares: Tensor) -> Tensor:
-    """−Σ p log p over the last axis."""
-    return -(shares * (shares + 1e-6).log()).sum(-1)
 
 
 def phases(s: Settings) -> list[Phase]:
     """Which parts learn what, and at what rate."""
     cycles = {"image": s.w_image, "feature": s.w_feature}
     weights = {"label": 1.0, "patch": 1.0, **cycles, "keep": s.w_keep, "mask": s.w_mask}
-    weights["vary"] = s.w_vary
     trained = ("E", "G", "T_*", "R")
     teach, D = label_critics.phases(s)
     return [teach, Phase("G", trained, g_loss, weights, s.lr, (0.0, 0.99), start=s.teach), D]
