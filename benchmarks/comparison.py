@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "recipes"))
@@ -34,6 +35,8 @@ import stargan_portraits
 from portraits import Archive, Drawn, Test, measure, write
 
 import modgan
+from modgan.data.images import sheet, to_image
+from modgan.files import replacing
 from modgan.metrics import editors
 from modgan.metrics.edits import read
 from modgan.train import Recipe, Share, Trainer, run
@@ -178,6 +181,7 @@ def table(given: argparse.Namespace) -> None:
     else:
         test = Drawn(given.n, 64, given.seed)
     rows: dict[str, Any] = {"real": real_errors(judge, test, names)}
+    columns = examples(test, names)
     plan = json.loads((given.zoos / "steps.json").read_text())
     for name in given.systems or list(SYSTEMS):
         found = [given.zoos / f"{name}.safetensors", given.zoos / name / f"{name}.safetensors"]
@@ -188,6 +192,10 @@ def table(given: argparse.Namespace) -> None:
         system, zoo = SYSTEMS[name], modgan.load(path)
         edit = system.editor(zoo, test.attributes)
         scores = measure(edit, judge, test, names, system.chained)
+        columns[system.title] = [
+            edit(chosen, test.pictures[at : at + 1], test.wanted(chosen)[at : at + 1])["image"][0]
+            for at, chosen in enumerate(chains(names))
+        ]
         rows[name] = {
             "scores": scores,
             "parameters": sum(p.numel() for part in zoo.values() for p in part.parameters()),
@@ -197,21 +205,30 @@ def table(given: argparse.Namespace) -> None:
         }
     what = f"n = {len(test.pictures)}, {test.what}, targets of seed {given.seed}"
     write(given.out, page(rows, names, what), rows)
+    pictures = [[to_image(one) for one in row] for row in zip(*columns.values(), strict=True)]
+    with replacing(given.figure) as temporary:
+        sheet(pictures, list(columns), scale=2).save(temporary)
+
+
+def examples(test: Test, names: list[str]) -> dict[str, list[Tensor]]:
+    """The columns of the figure that no system made: for every set of edits, another portrait."""
+    truths = [test.truth(chosen)[at] for at, chosen in enumerate(chains(names))]
+    return {"portrait": list(test.pictures[: len(truths)]), "truth": truths}
+
+
+def chains(names: list[str]) -> list[tuple[str, ...]]:
+    """All sets of up to three attributes, single ones first."""
+    return [each for size in (1, 2, 3) for each in combinations(names, size)]
 
 
 def real_errors(judge: modgan.Component, test: Test, names: list[str]) -> dict[str, float]:
     """What the judge misreads in real pictures, by set of attributes."""
     wrong = read(judge, test.pictures) != test.labels
     return {
-        "+".join(names[at] for at in chosen): wrong[:, columns].any(1).float().mean().item()
-        for chosen in sets(len(names))
-        for columns in [[list(test.attributes).index(names[at]) for at in chosen]]
+        "+".join(chosen): wrong[:, columns].any(1).float().mean().item()
+        for chosen in chains(names)
+        for columns in [[list(test.attributes).index(name) for name in chosen]]
     }
-
-
-def sets(count: int) -> list[tuple[int, ...]]:
-    """All sets of up to three of `count` attributes, single ones first."""
-    return [each for size in (1, 2, 3) for each in combinations(range(count), size)]
 
 
 def milliseconds(edit: editors.Editor, test: Test, names: list[str]) -> float:
@@ -226,18 +243,25 @@ def milliseconds(edit: editors.Editor, test: Test, names: list[str]) -> float:
 
 def page(rows: dict[str, Any], names: list[str], what: str) -> str:
     """Both tables as Markdown."""
-    columns = ["+".join(names[at] for at in chosen) for chosen in sets(len(names))]
+    columns = ["+".join(chosen) for chosen in chains(names)]
     head = ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     real = " | ".join(f"{100 * rows['real'][column]:.1f}" for column in columns)
+    ours = rows["modulargan"]["scores"]
+
+    def line(title: str, scores: dict[str, Any], key: str = "error") -> str:
+        return " | ".join([f"| {title}", *(f"{100 * scores[c][key]:.1f}" for c in columns)]) + " |"
+
     errors = {
-        name: f"| {SYSTEMS[name].title} | "
-        + " | ".join(f"{100 * row['scores'][column]['error']:.1f}" for column in columns)
-        + " |"
+        name: line(SYSTEMS[name].title, row["scores"])
         for name, row in rows.items()
         if name != "real"
     }
     table_2 = [errors[name] for name in TABLE_2 if name in errors]
-    table_3 = [line for name, line in errors.items() if name not in TABLE_2[1:]]
+    table_3 = [
+        line("ModularGAN, T's in the order of the columns", ours, "as_listed"),
+        line("ModularGAN, T's in random order", ours),
+        *(text for name, text in errors.items() if name not in TABLE_2),
+    ]
     pixels = [
         "| | "
         + " | ".join(f"{column}, inside, outside" for column in columns)
@@ -256,7 +280,7 @@ def page(rows: dict[str, Any], names: list[str], what: str) -> str:
     lines = [
         f"{what}.",
         "",
-        "Table 2, share of edits not read as their targets, %:",
+        "Table 2, share of edits not read as their targets, %, means over all orders of the edits:",
         "",
         *head,
         *table_2,
@@ -286,6 +310,7 @@ def main() -> None:
     parser.add_argument("--zoos", type=Path, default=Path("benchmarks/zoos"))
     parser.add_argument("--judge", default="portraits_judge")
     parser.add_argument("--truth", type=Path, help="an archive of counterfactuals (.npz)")
+    parser.add_argument("--figure", type=Path, default=Path("docs/images/comparison.png"))
     parser.add_argument("-n", type=int, default=500, help="test portraits")
     parser.add_argument("--seed", type=int, default=99, help="of test portraits and targets")
     given = parser.parse_args()

@@ -122,7 +122,8 @@ def measure(
             rows.append(score(out, test.pictures, own, truth, judge, test.wanted(names)))
         errors = [row.error for row in rows]
         spread = max(errors) - min(errors)
-        results["+".join(names)] = {**asdict(means(rows)), "orders": len(rows), "spread": spread}
+        apart = {"orders": len(rows), "spread": spread, "as_listed": errors[0]}
+        results["+".join(names)] = {**asdict(means(rows)), **apart}
     return results
 
 
