@@ -7,7 +7,7 @@
 Zhao et al., Modular Generative Adversarial Networks, ECCV 2018, the experiment on ColorMNIST. E
 keeps what G makes and what T's make of it in one space, and the same T's edit real digits. Left
 alone, a G this small draws all digits in one colour on one background, and the T's learn to change
-those only; here noise names the labels that G is to show (`shown`).
+those only; here noise chooses the labels that G is to show.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ import torch.nn.functional as F
 from digits_data import Data, labels_of, pictures
 from label_critics import Parts, Terms, convincing, fool, mask_loss, mean
 from PIL import Image
-from torch import Tensor
 
 from modgan.card import Card
 from modgan.component import Component
@@ -37,6 +36,7 @@ from modgan.components import (
     ResidualGenerator,
     ResidualTransformer,
 )
+from modgan.components.generator import choose
 from modgan.data.images import mask_image, other_labels, sheet, to_image
 from modgan.losses import l1
 from modgan.metrics.drawing import errors, even
@@ -55,7 +55,7 @@ class Settings(Data):
 
     channels: int = 48  # C of the feature (C, size/4, size/4), and width of a T
     n_res: int = 2  # residual blocks of a T
-    n_z: int = 64  # numbers of noise; the first name the labels that G shows
+    n_z: int = 64  # numbers of noise; the first choose the labels that G shows
     g_width: int = 96  # of G
     d_channels: int = 32  # width of the first convolution of D
     d_down: int = 5  # halvings in D
@@ -87,7 +87,7 @@ def parts(s: Settings) -> dict[str, Component]:
     feature = E.outputs["feature"]
     return {
         "E": E,
-        "G": ResidualGenerator(feature, "number", values["number"], s.n_z, s.g_width),
+        "G": ResidualGenerator(feature, "number", values["number"], s.n_z, s.g_width, choices()),
         **{
             f"T_{name}": ResidualTransformer(feature, name, values[name], s.n_res, s.channels)
             for name in CHANGED
@@ -95,6 +95,11 @@ def parts(s: Settings) -> dict[str, Component]:
         "R": PatchReconstructor(feature, picture),
         "D": LabelDiscriminator(picture, values, s.d_channels, s.d_down),
     }
+
+
+def choices() -> tuple[int, ...]:
+    """How many colours, strokes and backgrounds G has to choose from."""
+    return tuple(len(labels_of()[name]) for name in CHANGED)
 
 
 def batch(s: Settings, at: Share) -> Batch:
@@ -108,7 +113,7 @@ def batch(s: Settings, at: Share) -> Batch:
     count = 2 if at.step % 4 == 3 else 1
     chain = (1 + torch.randperm(len(CHANGED), generator=joint)[:count]).tolist()
     z = torch.randn(s.batch, s.n_z, generator=own)
-    drawn = torch.cat([torch.randint(10, (s.batch, 1), generator=own), shown(z)], 1)
+    drawn = torch.cat([torch.randint(10, (s.batch, 1), generator=own), choose(z, choices())], 1)
     there = torch.cat([labels[: s.batch], drawn, drawn])
     edited = torch.zeros(len(there), dtype=torch.bool)
     edited[s.same : s.batch] = edited[2 * s.batch :] = True
@@ -129,15 +134,6 @@ def batch(s: Settings, at: Share) -> Batch:
         "penalise": at.step % s.r1_every == 0,
         "noise": s.noise,
     }
-
-
-def shown(z: Tensor) -> Tensor:
-    """Colour, stroke and background (B, 3) that noise names: the largest of an attribute's entries.
-
-    The first entries of z are the attributes', one for each of their labels.
-    """
-    sizes = [len(labels_of()[name]) for name in CHANGED]
-    return torch.stack([part.argmax(1) for part in z[:, : sum(sizes)].split(sizes, 1)], 1)
 
 
 def g_loss(parts: Parts, batch: Batch) -> Terms:
@@ -173,7 +169,7 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
 def phases(s: Settings) -> list[Phase]:
     """Which parts learn what, and at what rate."""
     cycles = {"image": s.w_image, "feature": s.w_feature}
-    weights = {"label": 1.0, "patch": 1.0, **cycles, "keep": s.w_keep, "mask": s.w_mask}
+    weights = {"label": 2.0, "patch": 2.0, **cycles, "keep": s.w_keep, "mask": s.w_mask}
     trained = ("E", "G", "T_*", "R")
     teach, D = label_critics.phases(s)
     return [teach, Phase("G", trained, g_loss, weights, s.lr, (0.0, 0.99), start=s.teach), D]

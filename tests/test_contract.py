@@ -77,7 +77,9 @@ EXAMPLES: dict[str, Callable[[], Component]] = {
     "open_transformer": lambda: OpenTransformer(FEATURE, "hair", LABELS, 1, width=4),
     "patch_encoder": lambda: PatchEncoder(IMAGE, channels=48, n_res=1, space="faces@test"),
     "patch_reconstructor": lambda: PatchReconstructor(FEATURE, image(8), patch=2),
-    "residual_generator": lambda: ResidualGenerator(FEATURE, "digit", LABELS, n_z=5, width=4),
+    "residual_generator": lambda: ResidualGenerator(
+        FEATURE, "digit", LABELS, n_z=5, width=4, choices=(3, 2)
+    ),
     "residual_transformer": lambda: ResidualTransformer(FEATURE, "hair", LABELS, 1, width=4),
     "star_discriminator": lambda: StarDiscriminator(IMAGE, ATTRIBUTES, channels=4, n_down=2),
     "star_translator": lambda: StarTranslator(IMAGE, CODES, channels=4, n_res=1),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from math import log2
 
 import torch
+import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
@@ -64,6 +66,7 @@ class ResidualGenerator(Component):
 
     An instance norm would set the mean of every channel, and with it colours, to the same number
     in all pictures; the feature has to carry what `patch_encoder` makes, which knows no norm.
+    Noise brings categorical variables along: `choices` are how many values each of them has.
 
     Ports: z (B, n_z) normal, {attribute} one-hot (B, n) -> feature (B, C, H, W).
     """
@@ -75,19 +78,40 @@ class ResidualGenerator(Component):
         labels: tuple[str, ...],
         n_z: int = 64,
         width: int = 96,
+        choices: tuple[int, ...] = (),
     ) -> None:
         super().__init__()
         code = onehot(attribute, labels)
+        if sum(choices) > n_z or min(choices, default=2) < 2:
+            raise InterfaceError(
+                f"choices have at least 2 values and together at most the {n_z} entries of z; "
+                f"got {list(choices)}"
+            )
         self.declare({"z": FeatureSpec(n_z, space="normal"), attribute: code}, {"feature": feature})
         n_up = doublings(feature, "a generator's feature", 4)
-        self.start = nn.Linear(n_z + len(labels), 16 * width)
+        self.choices = tuple(choices)
+        self.start = nn.Linear(n_z + sum(choices) + len(labels), 16 * width)
         self.grow = nn.Sequential(PreactBlock(width), *(_doubling(width) for _ in range(n_up)))
         last = nn.Conv2d(width, feature.channels, 3, padding=1)
         self.head = nn.Sequential(nn.LeakyReLU(0.2), last)
 
     def forward(self, z: Tensor, value: Tensor) -> Tensor:
-        start = self.start(torch.cat([z, value], 1))
+        start = self.start(torch.cat([z, *self.chosen(z), value], 1))
         return self.head(self.grow(rearrange(start, "b (c h w) -> b c h w", h=4, w=4)))
+
+    def chosen(self, z: Tensor) -> list[Tensor]:
+        """The categorical variables in z, one-hot (B, n) each."""
+        chosen = zip(choose(z, self.choices).unbind(1), self.choices, strict=True)
+        return [F.one_hot(index, n).to(z) for index, n in chosen]
+
+
+def choose(z: Tensor, choices: Sequence[int]) -> Tensor:
+    """The values (B, len(choices)) of the categorical variables in noise z (B, n_z).
+
+    Each has an entry of z for every value, from the first on; the largest entry is chosen.
+    """
+    blocks = torch.split(z[:, : sum(choices)], list(choices), 1)
+    return torch.cat([z[:, :0].long(), *(block.argmax(1, keepdim=True) for block in blocks)], 1)
 
 
 def _doubling(width: int) -> nn.Sequential:
