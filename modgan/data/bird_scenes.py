@@ -15,6 +15,10 @@ from PIL import Image, ImageDraw
 from modgan.data.portrait_parts import Colour, Pen, clear, closed_curve, mix, open_curve, shade
 
 _WHITE: Colour = (255, 255, 255)
+_CREST = closed_curve(
+    [(-0.01, 0.008), (0.05, -0.036), (0.1, -0.008), (0.16, 0.008), (0.15, 0.024), (0.09, 0.012),
+     (0.05, -0.014)]
+)  # fmt: skip
 
 
 def paint_scene(name: str, noise: int, pixels: int) -> Image.Image:
@@ -81,7 +85,8 @@ def _meadow(canvas: Image.Image, pen: Pen, rng: np.random.Generator) -> None:
         _band(pen, rng, y, 0.05, mix((142, 196, 80), (92, 156, 58), k / 2))
     for x, y in _scattered(rng, 5, 6):
         for lean in (-0.03, 0.0, 0.03):
-            pen.line([(x, y), (x + lean, y - 0.07)], 0.014, (66, 130, 50))
+            blade = [(x - 0.009, y), (x + 0.009, y), (x + lean, y - 0.075)]
+            pen.polygon(blade, (66, 130, 50))
     petals = ((255, 255, 250), (255, 216, 70), (246, 130, 168))
     for x, y in _scattered(rng, 4, 5):
         petal = petals[int(rng.integers(3))]
@@ -117,8 +122,7 @@ def _sea(canvas: Image.Image, pen: Pen, rng: np.random.Generator) -> None:
         colour = mix((134, 214, 216), (58, 136, 182), k / 9)
         start = -0.2 + shift + 0.1 * (k % 2) + rng.uniform(-0.02, 0.02)
         for x in np.arange(start, 1.1, 0.2):
-            crest = [(x, y), (x + 0.05, y - 0.025), (x + 0.1, y), (x + 0.15, y + 0.012)]
-            pen.line(crest, 0.02, colour)
+            pen.polygon(_CREST + np.array([x, y]), colour)
 
 
 def _desert(canvas: Image.Image, pen: Pen, rng: np.random.Generator) -> None:

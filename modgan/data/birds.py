@@ -308,7 +308,8 @@ class Birds:
     def sample(self, index: int) -> Sample:
         """Picture `index` with its box and labels, as `Boxed` takes them."""
         drawn = self.drawn(index)
-        return Sample(drawn.picture, drawn.box, self._places(index), f"bird {index}")
+        picture = Image.fromarray(drawn.picture.permute(1, 2, 0).numpy())
+        return Sample(picture, drawn.box, self._places(index), f"bird {index}")
 
     def _places(self, index: int) -> tuple[int, ...]:
         labels = self.bird(index).labels()
