@@ -210,7 +210,7 @@ def _fill(ink: ImageDraw.ImageDraw, points: Points, value: int) -> None:
 
 def _trace(ink: ImageDraw.ImageDraw, points: Points, value: int, thick: int) -> None:
     closed = np.concatenate([points, points[:2]])
-    ink.line(closed.ravel().tolist(), value, thick, joint="curve")
+    ink.line(closed.ravel().tolist(), value, thick)
 
 
 def _regions(parts: list[Part], pixels: int) -> tuple[Image.Image, Image.Image]:
