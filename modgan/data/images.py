@@ -271,21 +271,10 @@ class Cached:
         if len(data) == 0:
             raise DataError("Cached: the data set is empty")
         self.attributes = data.attributes
-        bar = tqdm(
-            _examples(data, workers), "decoding", len(data), disable=not progress, unit="picture"
-        )
-        bad = []
-        for index, example in enumerate(bar):
-            if isinstance(example, str):
-                bad.append(example)
-            elif not bad:  # nothing will be used once a picture is bad; the others are only tried
-                self._hold(index, len(data), *example)
-        if bad:
-            raise unusable(bad, len(data))
+        for index, (picture, labels) in enumerate(decoded(data, workers, progress)):
+            self._hold(index, len(data), picture, labels)
 
-    def _hold(
-        self, index: int, count: int, picture: NDArray[np.uint8], labels: NDArray[np.int64]
-    ) -> None:
+    def _hold(self, index: int, count: int, picture: Array, labels: Array) -> None:
         if index == 0:
             self.images = torch.empty((count, *picture.shape), dtype=torch.uint8)
             self.labels = torch.empty((count, *labels.shape), dtype=torch.int64)
@@ -309,11 +298,37 @@ def cached(data: AttributeImages, workers: int = 0, progress: bool = False) -> C
     return data if isinstance(data, Cached) else Cached(data, workers, progress)
 
 
-Example = tuple[NDArray[np.uint8], NDArray[np.int64]]
-_mine: AttributeImages  # the data set of a worker process, sent once instead of with each task
+Array = NDArray[Any]
+_mine: Tensors  # the data set of a worker process, sent once instead of with each task
 
 
-def _examples(data: AttributeImages, workers: int) -> Iterator[Example | str]:
+class Tensors(Protocol):
+    """A data set whose items are tensors."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+        """The tensors of one item; a DataError if it is no good."""
+        ...
+
+
+def decoded(data: Tensors, workers: int = 0, progress: bool = False) -> Iterator[tuple[Array, ...]]:
+    """The items of `data` in order, as arrays; one error names all pictures that are no good.
+
+    `workers` processes decode (0: this one).
+    """
+    items = _items(data, workers)
+    bad = []
+    for item in tqdm(items, "decoding", len(data), disable=not progress, unit="picture"):
+        if isinstance(item, str):
+            bad.append(item)
+        elif not bad:  # nothing will be used once a picture is bad; the others are only tried
+            yield item
+    if bad:
+        raise unusable(bad, len(data))
+
+
+def _items(data: Tensors, workers: int) -> Iterator[tuple[Array, ...] | str]:
     if workers == 0:
         yield from (_arrays(data, index) for index in range(len(data)))
         return
@@ -322,20 +337,19 @@ def _examples(data: AttributeImages, workers: int) -> Iterator[Example | str]:
         yield from pool.map(_arrays_of_mine, range(len(data)), chunksize=64)
 
 
-def _keep(data: AttributeImages) -> None:
+def _keep(data: Tensors) -> None:
     global _mine
     _mine = data
     torch.set_num_threads(1)  # the processes already fill the cores
 
 
-def _arrays_of_mine(index: int) -> Example | str:
+def _arrays_of_mine(index: int) -> tuple[Array, ...] | str:
     return _arrays(_mine, index)
 
 
-def _arrays(data: AttributeImages, index: int) -> Example | str:
-    """Picture and labels, or what is wrong with them."""
+def _arrays(data: Tensors, index: int) -> tuple[Array, ...] | str:
+    """The tensors of an item, or what is wrong with it."""
     try:
-        picture, labels = data[index]
+        return tuple(each.numpy() for each in data[index])
     except DataError as error:
         return str(error)
-    return picture.numpy(), labels.numpy()
