@@ -5,9 +5,9 @@
     modgan train recipes/modulargan_digits.py --smoke        # seconds
 
 Zhao et al., Modular Generative Adversarial Networks, ECCV 2018, the experiment on ColorMNIST. E
-keeps what G makes and what T's make of it in one space, and the same T's edit real digits. Left
-alone, a G this small draws all digits in one colour on one background, and the T's learn to change
-those only; here noise chooses the labels that G is to show.
+keeps what G makes and what T's make of it in one space, and the same T's edit real digits. Critics
+alone leave this G with one colour on one background. So noise chooses what it shows, and the T's,
+which learn from real digits, teach it how: `agree`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import torch.nn.functional as F
 from digits_data import Data, labels_of, pictures
 from label_critics import Parts, Terms, convincing, fool, mask_loss, mean
 from PIL import Image
+from torch import Tensor
 
 from modgan.card import Card
 from modgan.component import Component
@@ -69,10 +70,11 @@ class Settings(Data):
     w_feature: float = 1.0  # feature cycle
     w_keep: float = 5.0  # nothing changes in pictures that stay as they are
     w_mask: float = 0.1  # mean of the masks; both act as far as edits convince D
+    w_agree: float = 200.0  # G draws what T's would make of it
     w_r1: float = 1.0  # penalty on D's gradient at real pictures
     r1_every: int = 8  # steps between such penalties
     teach: int = 500  # steps in which D alone learns what the labels look like
-    steps: int = 4_500
+    steps: int = 5_000
     decay: float = 0.3  # share of the steps, the last, in which the rates fall to 0
     ema: float = 0.998
     judge_steps: int = 2_000  # of the classifier that judges the digits
@@ -121,7 +123,6 @@ def batch(s: Settings, at: Share) -> Batch:
     made[:, chain] = edited[:, None]
     target = torch.where(made, other_labels(there, labels_of(), own), there)
     made[s.same :, NUMBER] = True
-    made[s.batch : 2 * s.batch] = True
     return {
         "image": x,
         "labels": labels,
@@ -130,7 +131,7 @@ def batch(s: Settings, at: Share) -> Batch:
         "made": made,
         "edited": edited,
         "edits": chain,
-        "chain": list(range(1 + len(CHANGED))),
+        "chain": [NUMBER, *chain],
         "penalise": at.step % s.r1_every == 0,
         "noise": s.noise,
     }
@@ -144,18 +145,17 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
     number = F.one_hot(target[n : 2 * n, NUMBER], 10).to(f)
     drawn = parts["G"](batch["z"], number)
     before, codes = torch.cat([f, drawn]), torch.cat([target[:n], target[2 * n :]])
-    changed, masks = before, []
+    changed, agreed, masks = before, drawn.detach(), []
     for at in batch["edits"]:
-        T = parts[f"T_{CHANGED[at - 1]}"]
-        changed, mask = T(
-            changed, F.one_hot(codes[:, at], T.inputs[CHANGED[at - 1]].channels).to(f)
-        )
+        changed, mask = edited(parts, at, changed, codes)
         masks.append(mask)
+        with torch.no_grad():
+            agreed, _ = edited(parts, at, agreed, target[n : 2 * n])
     features = torch.cat([changed[:n], drawn, changed[n:]])
     fake = parts["R"](features)
     terms, _, logits = fool(parts, batch, fake)
-    edited = batch["edited"]
-    convinced = [convincing(logits[at], target[:, at], edited) for at in batch["edits"]]
+    acted = batch["edited"]
+    convinced = [convincing(logits[at], target[:, at], acted) for at in batch["edits"]]
     same = ~batch["made"][:n].any(1)
     return {
         **terms,
@@ -163,13 +163,22 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
         "feature": l1(parts["E"](fake), features),
         "keep": mean(convinced) * l1(changed[:n][same], f[same]),
         "mask": mean(mask_loss(mask, w) for mask, w in zip(masks, convinced, strict=True)),
+        "agree": mean(convinced) * F.mse_loss(drawn, agreed),
     }
+
+
+def edited(parts: Parts, at: int, feature: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The feature after the T of attribute `at`, whose labels are (B, A); and its mask."""
+    name = CHANGED[at - 1]
+    T = parts[f"T_{name}"]
+    return T(feature, F.one_hot(labels[:, at], T.inputs[name].channels).to(feature))
 
 
 def phases(s: Settings) -> list[Phase]:
     """Which parts learn what, and at what rate."""
     cycles = {"image": s.w_image, "feature": s.w_feature}
-    weights = {"label": 2.0, "patch": 2.0, **cycles, "keep": s.w_keep, "mask": s.w_mask}
+    weights = {"label": 1.0, "patch": 1.0, **cycles, "keep": s.w_keep, "mask": s.w_mask}
+    weights["agree"] = s.w_agree
     trained = ("E", "G", "T_*", "R")
     teach, D = label_critics.phases(s)
     return [teach, Phase("G", trained, g_loss, weights, s.lr, (0.0, 0.99), start=s.teach), D]
