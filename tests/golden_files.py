@@ -79,8 +79,10 @@ class Golden:
             assert term.item() == pytest.approx(self.facts["losses"][name]["f64"], rel=1e-9), name
 
     def check_gradients(self, loss: str, parameters: Mapping[str, Tensor]) -> None:
-        """Compare the norm of every gradient of `official` parameters."""
-        recorded = self.facts["grad_norms"][loss]
+        """Compare the norm of every gradient of `official` parameters; `loss` is a dotted path."""
+        recorded = self.facts["grad_norms"]
+        for name in loss.split("."):
+            recorded = recorded[name]
         assert set(parameters) == set(recorded)
         for key, parameter in parameters.items():
             assert parameter.grad is not None, key

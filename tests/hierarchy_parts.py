@@ -13,13 +13,18 @@ from golden_files import Golden
 from torch import Tensor, nn
 
 from modgan.component import Component
+from modgan.components import FeatureDiscriminator
 from modgan.convert import finegan, mixnmatch
 from modgan.convert.checkpoint import Checkpoint
 from modgan.convert.hierarchy import Network
-from modgan.layers import resized
+from modgan.layers import Noise, resized
+from modgan.spec import FeatureSpec
 
 Parts = dict[str, Component]
 SEEN = 126  # the pixels that critics of backgrounds see
+DD = {f"trunk.{i}.0.weight": f"encode_img.{2 * i}.weight" for i in range(3)} | {
+    f"real.{leaf}": f"rf_logits.0.{leaf}" for leaf in ("weight", "bias")
+}
 
 
 def finegan_parts(golden: Golden, prefix: str = "sd.", file: str = "netG") -> Parts:
@@ -92,3 +97,19 @@ def official_tensors(
 def without_gradients(*parts: nn.Module) -> None:
     for part in parts:
         part.zero_grad(set_to_none=True)
+
+
+def feature_critic() -> FeatureDiscriminator:
+    """The official program never saves its own, so no converter reads one."""
+    state = Golden("mixnmatch_DD").state()
+    critic = FeatureDiscriminator(FeatureSpec(2, 128, 128), (4, 8, 16))
+    critic.load_state_dict({ours: state[theirs] for ours, theirs in DD.items()})
+    return critic
+
+
+def silence(parts: Mapping[str, Component]) -> None:
+    """No noise in any layer."""
+    for part in parts.values():
+        for layer in part.modules():
+            if isinstance(layer, Noise):
+                layer.std = 0.0

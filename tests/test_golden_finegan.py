@@ -271,6 +271,10 @@ def test_training_follows_the_official_one(training: Training) -> None:
     golden.check_end("finegan", every | training.parameters(*NETWORKS, statistics=True))
     slow = official_tensors(parts_of(average), {"": finegan.GENERATOR})
     golden.check_end("finegan", slow, "ema")
+    # statistics are those of the live parts, not averages
+    for name, part in parts_of(average).items():
+        live = dict(training.made_by[name].named_buffers())
+        assert all(torch.equal(value, live[key]) for key, value in part.named_buffers())
 
 
 def full_hierarchy(parents: int, children: int) -> Parts:
