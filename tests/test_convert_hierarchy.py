@@ -77,7 +77,7 @@ def test_finegan_gives_the_golden_pictures(tmp_path: Path) -> None:
 
 
 def test_finegan_reads_every_size_off_the_files(tmp_path: Path) -> None:
-    zoo = finegan.to_zoo(finegan_files(tmp_path))
+    zoo = finegan.to_zoo(finegan_files(tmp_path)[::-1])  # in any order
     twelve, four = (tuple(map(str, range(count))) for count in (12, 4))
     graph = zoo.graph("hierarchy")
     assert graph.inputs["child"] == onehot("child", twelve)
@@ -91,7 +91,7 @@ def test_finegan_reads_every_size_off_the_files(tmp_path: Path) -> None:
 
 def test_spaces_carry_the_digest_of_the_generator(tmp_path: Path) -> None:
     files = finegan_files(tmp_path)
-    zoo, alone = finegan.to_zoo(files), finegan.to_zoo(files[:1])
+    zoo, alone = finegan.to_zoo([files[1], files[0]]), finegan.to_zoo(files[:1])
     found = spaces(zoo)
     assert found == spaces(alone)  # whatever else is converted with it
     by_name = {space.partition("@")[0]: space for space in found.values()}
@@ -306,6 +306,14 @@ def test_what_is_none_of_the_networks(tmp_path: Path) -> None:
             source.to_zoo([])
         with pytest.raises(ZooError, match=r"y\.pth: cannot be read as a checkpoint of tensors"):
             source.to_zoo([garbage(tmp_path / "y.pth")])
+
+
+def test_labels_without_end_are_refused(tmp_path: Path) -> None:
+    """A file may say that one number is a bias of millions."""
+    official = state("finegan_losses", "sd.D2.")
+    official["logits.0.bias"] = torch.zeros(1).expand(200_000_000)
+    with pytest.raises(ZooError, match=r"netD2.pth: .* from 1 to 65536, got \[65537\]"):
+        finegan.to_zoo([saved(tmp_path / "netD2.pth", official)])
 
 
 def test_a_shape_encoder_needs_its_generator(tmp_path: Path) -> None:

@@ -217,6 +217,7 @@ def test_ready_graphs_are_the_official_ways_to_mix_pictures() -> None:
     assert torch.equal(made["image"], same["fake_img.child"])
 
 
+@pytest.fixture(scope="module")
 def full_parts() -> Parts:
     """Everything at the official sizes, without memory."""
     picture, parents, children = image(128), numbered(20), numbered(200)
@@ -262,8 +263,9 @@ def full_parts() -> Parts:
         ("BD", 17_753_028),
     ],
 )
-def test_networks_at_full_size(network: str, n_params: int) -> None:
-    full, parts = fullsize(f"mixnmatch_{network}"), full_parts()
+def test_networks_at_full_size(network: str, n_params: int, full_parts: Parts) -> None:
+    full = fullsize(f"mixnmatch_{network}")
+    parts = {name: full_parts[name] for name in mixnmatch.NETWORKS[network]}
     state = mixnmatch.to_official(parts)[network]
     prefix = full["key_prefix_in_official_files"]
     shapes = {key.removeprefix(prefix): list(tensor.shape) for key, tensor in state.items()}

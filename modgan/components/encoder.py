@@ -89,6 +89,11 @@ class UnetEncoder(Component):
         self, image: FeatureSpec, feature: FeatureSpec, width: int = 32, n_res: int = 2
     ) -> None:
         super().__init__()
+        if width < 1 or n_res < 0:
+            raise InterfaceError(
+                f"a U-Net has a width of 1 or more and 0 residual blocks or more, got width "
+                f"{width}, n_res {n_res}"
+            )
         self.declare({"image": image}, {"feature": _of_one_size(feature, image)})
         n_down = (image.height or 0).bit_length() - 2
         down = [width * min(2**i, 16) for i in range(n_down)]

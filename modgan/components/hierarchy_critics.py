@@ -111,10 +111,15 @@ class PairDiscriminator(Component):
         noise: tuple[float, ...] = (0.5, 0.3, 0.3),
     ) -> None:
         super().__init__()
-        if port == "image" or not value.is_vector or not widths or not noise:
+        if port == "image" or not value.is_vector:
             raise InterfaceError(
-                "a pair discriminator reads a vector beside 'image', with one width and one "
-                f"noise at least; got {port}: {value}, widths {list(widths)}, noise {list(noise)}"
+                f"a pair discriminator reads a vector beside 'image'; got {port}: {value}"
+            )
+        if not widths or not noise or min(*widths, hidden) < 1 or min(noise) < 0:
+            raise InterfaceError(
+                "a pair discriminator has one width and one noise at least, widths of 1 or more, "
+                f"noise of 0 or more; got widths {list(widths)}, hidden {hidden}, "
+                f"noise {list(noise)}"
             )
         side = reduced_side(image, 2 ** len(widths))
         self.declare({"image": image, port: value}, {"real": FeatureSpec(1, space="logit")})
@@ -157,6 +162,8 @@ class FeatureDiscriminator(Component):
         strides: tuple[int, ...] = (2, 2, 1),
     ) -> None:
         super().__init__()
+        if feature.is_vector or feature.height != feature.width:
+            raise InterfaceError(f"a feature discriminator reads square features, got {feature}")
         side = max((feature.height or 0) - 2, 1)
         smaller = FeatureSpec(feature.channels, side, side)
         score = patch_scores(smaller, *patch_field(widths, strides))

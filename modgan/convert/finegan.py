@@ -14,11 +14,7 @@ from pathlib import Path
 from torch import Tensor
 
 from modgan.component import Component
-from modgan.components import (
-    BackgroundDiscriminator,
-    CodeDiscriminator,
-    ParentGenerator,
-)
+from modgan.components import BackgroundDiscriminator, CodeDiscriminator, ParentGenerator
 from modgan.convert import hierarchy
 from modgan.convert.checkpoint import LICENCE, Checkpoint, gathered, read_all
 from modgan.convert.hierarchy import SIZE, Found, Network, Piece, Stages, numbered

@@ -14,7 +14,7 @@ from torch import Tensor
 from modgan.component import Component
 from modgan.components import BackgroundPainter, ChildTransformer, StageGenerator, StagePainter
 from modgan.convert.checkpoint import Build, Checkpoint, few, official_state, renamed
-from modgan.spec import TRAINING, FeatureSpec, image
+from modgan.spec import LARGEST, TRAINING, FeatureSpec, image
 from modgan.zoo import ZooError
 
 SIZE = 128  # the official networks have as many doublings as it takes from 4×4
@@ -180,11 +180,13 @@ def of_one_training(parts: Iterable[Found]) -> list[Found]:
     found = list(parts)
     seen: dict[str, tuple[int, Path]] = {}
     for _, part, path in found:
-        for port, spec in (part.inputs | part.outputs).items():
-            known, other = seen.setdefault(port, (spec.channels, path))
-            if spec.is_vector and port != "real" and spec.channels != known:
+        ports = part.inputs | part.outputs
+        codes = {name: spec for name, spec in ports.items() if spec.is_vector and name != "real"}
+        for name, code in codes.items():
+            known, other = seen.setdefault(name, (code.channels, path))
+            if code.channels != known:
                 raise ZooError(
-                    f"{path}: {port} has {spec.channels} entries, in {other} {known}: "
+                    f"{path}: {name} has {code.channels} entries, in {other} {known}: "
                     "give files of one training"
                 )
     return found
@@ -199,8 +201,8 @@ def unknown(one: Checkpoint, program: str, expected: Iterable[str]) -> ZooError:
 
 
 def numbered(count: int) -> tuple[str, ...]:
-    """The labels of a code whose entries have no names."""
-    return tuple(map(str, range(count)))
+    """The labels of a code whose entries have no names; too many stay too many for a spec."""
+    return tuple(map(str, range(min(count, LARGEST + 1))))
 
 
 def widths(one: Checkpoint, layers: Sequence[str]) -> tuple[int, ...]:

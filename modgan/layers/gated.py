@@ -12,6 +12,8 @@ from itertools import pairwise
 from einops import rearrange
 from torch import Tensor, nn
 
+from modgan.spec import InterfaceError
+
 START = 4  # the side of the map that noise becomes first
 
 
@@ -65,4 +67,9 @@ class GatedGrowth(nn.Module):
 
 def joint_stage(n_in: int, width: int, n_res: int) -> nn.Sequential:
     """What reads a feature with its code: a gated convolution and `n_res` residual blocks."""
+    if width < 1 or n_res < 0:
+        raise InterfaceError(
+            "a stage joins feature and code in 1 channel or more and 0 residual blocks or more, "
+            f"got width {width}, n_res {n_res}"
+        )
     return nn.Sequential(same_block(n_in, width), *(GatedBlock(width) for _ in range(n_res)))
