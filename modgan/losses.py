@@ -124,7 +124,7 @@ def pair_gradient_penalty(
 
     `real` and `fake` hold a picture x and then the code y_k of every critic. Each of these
     tensors is taken at alpha·real + (1 − alpha)·fake with an `alpha` (B,) of its own; ε = 1e-16
-    keeps the norm differentiable at 0 (MixNMatch, Li et al. 2020).
+    gives the norm a slope where g is 0 (MixNMatch, Li et al. 2020).
     """
     taken = [
         _wide(torch.lerp(b, a, t.reshape(-1, *(1,) * (a.ndim - 1)).to(a)).detach())
