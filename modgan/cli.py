@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from modgan.card import page
 from modgan.component import UnknownName
-from modgan.convert import LICENCE, cyclegan, stargan
+from modgan.convert import LICENCE, cyclegan, finegan, mixnmatch, stargan
 from modgan.data.images import DataError, fit, open_image, sheet
 from modgan.data.open import open_folder
 from modgan.data.pack import PER_SHARD, pack
@@ -289,9 +289,14 @@ def _add_convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     cycle = sources.add_parser("cyclegan", help="*_net_G_A.pth, _G_B, _D_A, _D_B or *_net_G.pth")
     cycle.set_defaults(to_zoo=cyclegan.to_zoo)
     for source, size in ((star, stargan.SIZE), (cycle, cyclegan.SIZE)):
+        source.add_argument("--size", type=int, help=f"pixels of its pictures (else {size})")
+    fine = sources.add_parser("finegan", help="netG_{count}.pth, netD0, netD1, netD2, any of them")
+    fine.set_defaults(to_zoo=finegan.to_zoo)
+    mix = sources.add_parser("mixnmatch", help="G, E, EX, D0, D1, D2, BD (.pth), EX beside its G")
+    mix.set_defaults(to_zoo=mixnmatch.to_zoo)
+    for source in (star, cycle, fine, mix):
         source.add_argument("files", nargs="+", type=Path, metavar="FILE", help="checkpoints")
         source.add_argument("-o", "--out", type=Path, required=True, help="the zoo file to write")
-        source.add_argument("--size", type=int, help=f"pixels of its pictures (else {size})")
         source.add_argument("--licence", default=LICENCE, help="that of the weights (%(default)s)")
     parser.set_defaults(act=_convert)
 
@@ -300,8 +305,8 @@ def _convert(given: argparse.Namespace, _: Sequence[str]) -> int:
     files, out = given.files, given.out
     if out.suffix != ".safetensors" or out.resolve() in {file.resolve() for file in files}:
         raise InterfaceError(f"-o {out}: expects a .safetensors file that is no checkpoint here")
-    labels = {"labels": given.labels} if "labels" in given else {}
-    zoo = given.to_zoo(files, size=given.size, licence=given.licence, **labels)
+    asked = {name: getattr(given, name) for name in ("size", "labels") if name in given}
+    zoo = given.to_zoo(files, licence=given.licence, **asked)
     zoo.save(out)
     print(f"{out}: {', '.join(f'{name} ({part.component})' for name, part in zoo.items())}")
     return 0

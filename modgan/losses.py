@@ -1,11 +1,11 @@
 """Losses: plain functions from tensors to a scalar, in float32 or more whatever the parts use.
 
-Axes: B batch, n labels, h w patches.
+The last two say what some losses weigh and aim at. Axes: B batch, n labels, h w patches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -88,6 +88,19 @@ def flag_classification(logits: Tensor, flags: Tensor) -> Tensor:
     return total / len(logits)
 
 
+def bce(logits: Tensor, target: Tensor | float, weight: Tensor | None = None) -> Tensor:
+    """Binary cross-entropy of logits against targets in 0..1: its mean, or Σ w·BCE / Σ w.
+
+    With weights that is FineGAN's mean(w·BCE)·N / Σ w (Singh et al. 2019); 0 where all are 0.
+    """
+    wide = _wide(logits)
+    aim = torch.as_tensor(target, dtype=wide.dtype, device=wide.device).expand_as(wide)
+    each = F.binary_cross_entropy_with_logits(wide, aim, reduction="none")
+    w = torch.ones_like(each) if weight is None else weight.to(wide)
+    total = w.sum()
+    return (w * each).sum() / torch.where(total > 0, total, 1.0)
+
+
 def gradient_penalty(
     critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, alpha: Tensor
 ) -> Tensor:
@@ -99,6 +112,33 @@ def gradient_penalty(
     grad = slope(critic, alpha * real + (1 - alpha) * fake)
     norms: Tensor = rearrange(grad, "b ... -> b (...)").norm(dim=1)
     return (norms - 1).square().mean()
+
+
+def pair_gradient_penalty(
+    critics: Sequence[Callable[[Tensor, Tensor], Tensor]],
+    real: Sequence[Tensor],
+    fake: Sequence[Tensor],
+    alpha: Sequence[Tensor],
+) -> Tensor:
+    """Σ over critics k of the penalties of ∂D_k/∂x and ∂D_k/∂y_k, each mean (‖g + ε‖₂ − 1)².
+
+    `real` and `fake` hold a picture x and then the code y_k of every critic. Each of these
+    tensors is taken at alpha·real + (1 − alpha)·fake with an `alpha` (B,) of its own; ε = 1e-16
+    gives the norm a slope where g is 0 (MixNMatch, Li et al. 2020).
+    """
+    taken = [
+        _wide(torch.lerp(b, a, t.reshape(-1, *(1,) * (a.ndim - 1)).to(a)).detach())
+        for a, b, t in zip(real, fake, alpha, strict=True)
+    ]
+    image, *codes = (tensor.requires_grad_(True) for tensor in taken)
+    penalties = []
+    with torch.autocast(image.device.type, enabled=False):
+        for critic, code in zip(critics, codes, strict=True):
+            score = critic(image, code).sum()
+            for grad in torch.autograd.grad(score, (image, code), create_graph=True):
+                norms: Tensor = rearrange(grad + 1e-16, "b ... -> b (...)").norm(dim=1)
+                penalties.append((norms - 1).square().mean())
+    return torch.stack(penalties).sum()
 
 
 def r1(critic: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
@@ -114,6 +154,32 @@ def slope(critic: Callable[[Tensor], Tensor], pictures: Tensor) -> Tensor:
         scores = critic(pictures).sum()
         (grad,) = torch.autograd.grad(scores, pictures, create_graph=True)
     return grad
+
+
+def patch_weights(boxes: Tensor, patches: int, field: int, stride: int) -> Tensor:
+    """0 for the patches that a box touches, 1 for the others: boxes (B, 4) -> (B, 1, h, w).
+
+    A box is top, left, bottom, right in pixels. Of `patches` a side, each `field` pixels and
+    `stride` from the next, it hides rows ⌈(top − field) / stride⌉ to ⌊bottom / stride⌋, and
+    columns likewise; a box without an area hides none (FineGAN, Singh et al. 2019).
+    """
+    first, last = boxes[:, :2], boxes[:, 2:]
+    at = torch.arange(patches, device=boxes.device)
+    start, end = ((first - field) / stride).ceil(), (last / stride).floor()
+    hidden = (
+        (at >= start[..., None]) & (at <= end[..., None]) & (last > first).all(1)[:, None, None]
+    )
+    rows, columns = hidden.unbind(1)
+    outside = ~(rows[:, :, None] & columns[:, None, :])
+    return rearrange(outside.float(), "b h w -> b 1 h w")
+
+
+def parent_of(child: Tensor, children: int, parents: int) -> Tensor:
+    """The parents' indices of children's: ⌊child·parents / children⌋, about as many for each.
+
+    It is FineGAN's tie of codes, for numbers that do not divide each other, too.
+    """
+    return child * parents // children
 
 
 def _wide(x: Tensor) -> Tensor:

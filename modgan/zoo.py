@@ -254,7 +254,8 @@ def _read(name: str, row: dict[str, Any], file: Any, keys: list[str], path: Path
     wrong = sorted(set(expected) ^ set(found))
     if wrong:
         raise ZooError(f"{where}: tensors missing or unknown: {_listed(wrong)}")
-    tensors = {key: file.get_tensor(f"{name}.{key}") for key in found}
+    # cloned: in the file they lie unaligned, and the last bits of products depend on that
+    tensors = {key: file.get_tensor(f"{name}.{key}").clone() for key in found}
     for key, tensor in tensors.items():
         if tensor.shape != expected[key].shape or tensor.dtype != expected[key].dtype:
             raise ZooError(

@@ -7,12 +7,20 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from modgan.layers import (
+    GatedBlock,
+    GatedGrowth,
+    Noise,
     PreactBlock,
     ReflectBlock,
     ResidualBlock,
     conv,
     instance_norm,
+    leaky_norm,
+    orthogonal_init,
     plain_conv,
+    resized,
+    same_block,
+    up_block,
     upconv,
 )
 
@@ -104,3 +112,77 @@ def test_reflect_block_is_a_residual_over_reflected_borders() -> None:
 
     h = F.relu(plain(reflected(x, w1, b1)))
     torch.testing.assert_close(block(x), x + plain(reflected(h, w2, b2)))
+
+
+def batch_normed(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    return F.batch_norm(x, None, None, scale, shift, training=True)
+
+
+def gate(x: Tensor) -> Tensor:
+    value, opened = x.chunk(2, 1)
+    return value * torch.sigmoid(opened)
+
+
+def test_gated_blocks_halve_what_their_convolution_gives() -> None:
+    x = torch.randn(2, 3, 4, 4)
+    for block, read in ((same_block(3, 5), x), (up_block(3, 5), F.interpolate(x, scale_factor=2))):
+        weight, scale, shift = shaken(block).parameters()
+        expected = gate(batch_normed(F.conv2d(read, weight, padding=1), scale, shift))
+        torch.testing.assert_close(block(x), expected)
+        assert block(x).shape == (2, 5, *read.shape[2:])
+
+
+def test_gated_block_adds_without_a_last_activation() -> None:
+    block = shaken(GatedBlock(4))
+    w1, s1, b1, w2, s2, b2 = block.parameters()
+    x = torch.randn(2, 4, 6, 6)
+    h = gate(batch_normed(F.conv2d(x, w1, padding=1), s1, b1))
+    expected = x + batch_normed(F.conv2d(h, w2, padding=1), s2, b2)
+    torch.testing.assert_close(block(x), expected)
+
+
+def test_gated_growth_starts_at_4_and_doubles_for_every_further_width() -> None:
+    grow = shaken(GatedGrowth(5, (6, 4, 3)))
+    x = torch.randn(4, 5)
+    assert grow(x).shape == (4, 3, 16, 16)
+    weight, scale, shift = list(grow.parameters())[:3]
+    start = gate(batch_normed(x @ weight.T, scale, shift)).reshape(4, 6, 4, 4)
+    torch.testing.assert_close(grow(x), grow.get_submodule("grow")(start))
+
+
+def test_leaky_norm_is_conv_norm_leaky_relu() -> None:
+    block = shaken(leaky_norm(3, 4, 4, 2))
+    weight, scale, shift = block.parameters()
+    x = torch.randn(2, 3, 8, 8)
+    expected = batch_normed(F.conv2d(x, weight, stride=2, padding=1), scale, shift)
+    torch.testing.assert_close(block(x), F.leaky_relu(expected, 0.2))
+
+
+def test_noise_is_drawn_anew_in_evaluation_too() -> None:
+    noise = Noise(0.5).eval()
+    x = torch.ones(20_000)
+    first, second = noise(x), noise(x)
+    assert not torch.equal(first, second) and not list(noise.parameters())
+    assert abs(first.mean() - 1) < 0.02 and abs(first.std() - 0.5) < 0.02
+    assert torch.equal(Noise(0.0)(x), x)
+
+
+def test_resized_keeps_the_corners() -> None:
+    ramp = torch.arange(9.0).expand(1, 1, 9, 9)
+    smaller = resized(ramp, 5)
+    torch.testing.assert_close(smaller[0, 0, 0], torch.tensor([0.0, 2.0, 4.0, 6.0, 8.0]))
+
+
+def test_orthogonal_init() -> None:
+    block = nn.Sequential(nn.Conv2d(4, 6, 3), nn.BatchNorm2d(6), nn.Linear(6, 4))
+    conv_bias = block[0].get_parameter("bias").clone()
+    orthogonal_init(block)
+    for layer in (block[0], block[2]):
+        rows = layer.get_parameter("weight").flatten(1)
+        small = min(rows.shape)
+        gram = rows @ rows.T if len(rows) == small else rows.T @ rows
+        torch.testing.assert_close(gram, torch.eye(small), rtol=0, atol=1e-5)
+    scale = block[1].get_parameter("weight")
+    assert 0 < (scale - 1).abs().max() < 0.1
+    assert not block[1].get_parameter("bias").any() and not block[2].get_parameter("bias").any()
+    assert torch.equal(block[0].get_parameter("bias"), conv_bias)

@@ -97,10 +97,76 @@ def test_losses_never_compute_in_16_bits(given: torch.dtype, expected: torch.dty
         losses.classification(one, label),
         losses.label_critic_real(one, label),
         losses.flag_classification(one, other),
+        losses.bce(one, other, one),
+        losses.pair_gradient_penalty(
+            [lambda x, y: weight * x * y], [one, one], [other, other], [one[:, 0]] * 2
+        ),
         losses.r1(lambda x: weight * x.square(), one),
         losses.gradient_penalty(lambda x: weight * x, one, other, one[:, :1]),
     ]
     assert {loss.dtype for loss in found} == {expected}
+
+
+def test_bce_of_numbers_and_of_targets() -> None:
+    logits, target = torch.tensor([[2.0, -1.0]]), torch.tensor([[1.0, 0.25]])
+    assert losses.bce(logits, 1.0).item() == pytest.approx((softplus(-2) + softplus(1)) / 2)
+    assert losses.bce(logits, 0.0).item() == pytest.approx((softplus(2) + softplus(-1)) / 2)
+    expected = (softplus(-2) + 0.25 * softplus(1) + 0.75 * softplus(-1)) / 2
+    assert losses.bce(logits, target).item() == pytest.approx(expected)
+
+
+def test_weighted_bce_is_the_mean_over_what_the_weights_leave() -> None:
+    """mean(w·BCE)·N / Σ w: masked patches neither count nor thin out the others."""
+    logits, w = torch.tensor([2.0, -1.0, 7.0, 9.0]), torch.tensor([1.0, 0.5, 0.0, 0.0])
+    logits.requires_grad_(True)
+    expected = (softplus(-2) + 0.5 * softplus(1)) / 1.5
+    loss = losses.bce(logits, 1.0, w)
+    assert loss.item() == pytest.approx(expected)
+    loss.backward()
+    assert logits.grad is not None and logits.grad[2:].eq(0).all() and logits.grad[:2].lt(0).all()
+    assert losses.bce(logits, 1.0, torch.zeros(4)).item() == 0
+
+
+def test_boxes_hide_the_patches_that_touch_them() -> None:
+    """Official: 24 patches of 34 pixels, 4 apart, in a picture of 126."""
+    boxes = torch.tensor([[40.0, 0.0, 80.0, 125.0], [40.0, 90.0, 41.0, 91.0]])
+    first, second = losses.patch_weights(boxes, 24, 34, 4)[:, 0]
+    hidden = [row for row in range(24) if not first[row].any()]
+    assert hidden == list(range(2, 21))  # ⌈(40 - 34) / 4⌉ to ⌊80 / 4⌋
+    assert first[:2].all() and first[21:].all()
+    rows, columns = (1 - second).any(1).nonzero()[:, 0], (1 - second).any(0).nonzero()[:, 0]
+    assert rows.tolist() == list(range(2, 11)) and columns.tolist() == list(range(14, 23))
+
+
+def test_hidden_patches_are_those_that_see_the_box() -> None:
+    """For any size: of all patches that see a pixel of the box none may count as background."""
+    field, stride, patches = 16, 2, 9
+    box = torch.tensor([[7.0, 3.0, 12.0, 5.0]])
+    weights = losses.patch_weights(box, patches, field, stride)
+    assert weights.shape == (1, 1, patches, patches)
+    for row in range(patches):
+        sees = stride * row + field > 7 and stride * row <= 12
+        assert not (sees and weights[0, 0, row, 0])
+
+
+def test_a_box_without_an_area_hides_nothing() -> None:
+    boxes = torch.tensor([[20.0, 30.0, 20.0, 60.0], [20.0, 30.0, 60.0, 30.0], [0.0] * 4])
+    assert losses.patch_weights(boxes, 24, 34, 4).all()
+
+
+@pytest.mark.parametrize(
+    ("child", "children", "parents", "expected"),
+    [(199, 200, 20, 19), (0, 200, 20, 0), (10, 200, 20, 1), (195, 196, 20, 19), (119, 120, 12, 11)],
+)
+def test_parents_of_children(child: int, children: int, parents: int, expected: int) -> None:
+    assert losses.parent_of(torch.tensor([child]), children, parents).tolist() == [expected]
+
+
+@pytest.mark.parametrize(("children", "parents"), [(196, 20), (200, 20), (7, 3), (3, 3)])
+def test_every_parent_has_about_as_many_children(children: int, parents: int) -> None:
+    found = losses.parent_of(torch.arange(children), children, parents)
+    counts = found.bincount(minlength=parents)
+    assert len(counts) == parents and counts.max() - counts.min() <= 1 and found.diff().min() >= 0
 
 
 PATCHES, SHAPE = 5, (1, 2, 3)
@@ -146,3 +212,42 @@ def test_r1_trains_the_critic_and_not_the_pictures() -> None:
     losses.r1(lambda x: a * x, real).backward()  # a² / 2
     assert a.grad is not None and a.grad.item() == pytest.approx(3.0)
     assert real.grad is None
+
+
+def test_pair_penalty_of_linear_critics_has_a_term_for_each_input() -> None:
+    """Four critics ⟨a, x⟩ + ⟨b_k, y_k⟩: eight terms, the code of one critic is not another's."""
+    slopes = [torch.tensor([0.5, 2.0]), torch.tensor([3.0]), torch.tensor([0.0, 0.1, 0.2])]
+
+    def critic(scale: float, slope: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+        return lambda x, y: scale * (x * SLOPE).sum((1, 2, 3)) + (y * slope).sum(1)
+
+    critics = [critic(k + 1.0, slope) for k, slope in enumerate(slopes)]
+    real = [torch.randn(2, *SHAPE), *(torch.randn(2, len(slope)) for slope in slopes)]
+    fake = [torch.randn_like(tensor) for tensor in real]
+    penalty = losses.pair_gradient_penalty(critics, real, fake, torch.rand(4, 2))
+    expected = sum(
+        ((k + 1) * SLOPE.norm().item() - 1) ** 2 + (slope.norm().item() - 1) ** 2
+        for k, slope in enumerate(slopes)
+    )
+    assert penalty.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_pair_penalty_takes_every_tensor_with_its_own_alpha() -> None:
+    """Of D(x, y) = |x|² / 2 + |y|² / 2 the gradients are x and y: where each was taken."""
+    real = [torch.full((1, 1, 1, 1), 4.0), torch.full((1, 1), 4.0)]
+    fake = [torch.full((1, 1, 1, 1), 2.0), torch.full((1, 1), 2.0)]
+    alpha = [torch.tensor([1.0]), torch.tensor([0.25])]
+    penalty = losses.pair_gradient_penalty(
+        [lambda x, y: x.square().sum((1, 2, 3)) / 2 + y.square().sum(1) / 2], real, fake, alpha
+    )
+    assert penalty.item() == pytest.approx((4 - 1) ** 2 + (2.5 - 1) ** 2)
+
+
+def test_pair_penalty_trains_the_critics_also_where_they_are_flat() -> None:
+    a = torch.tensor(0.0, requires_grad=True)
+    pair = [torch.ones(2, 1, 1, 1), torch.ones(2, 1)]
+    losses.pair_gradient_penalty(
+        [lambda x, y: a * (x.sum((1, 2, 3)) + y.sum(1))], pair, pair, torch.rand(2, 2)
+    ).backward()
+    assert a.grad is not None and a.grad.item() == pytest.approx(-4)
+    assert all(tensor.grad is None for tensor in pair)

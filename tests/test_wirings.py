@@ -14,11 +14,25 @@ from torch import Tensor, nn
 
 import modgan
 from modgan.component import Component
-from modgan.components import DcganGenerator, DcganReconstructor, LabelCoder, NoiseCoder
+from modgan.components import (
+    BackgroundPainter,
+    BoundedNoiseCoder,
+    ChildTransformer,
+    DcganGenerator,
+    DcganReconstructor,
+    LabelCoder,
+    NoiseCoder,
+    ParentGenerator,
+    ShapeGenerator,
+    SoftCoder,
+    StageGenerator,
+    StagePainter,
+    UnetEncoder,
+)
 from modgan.spec import FeatureSpec, image, mask, onehot
 
 B, SIZE = 3, 16
-IMAGE, MASK = image(SIZE), FeatureSpec(1, SIZE, SIZE, "mask[0,1]")
+IMAGE = image(SIZE)
 Z = FeatureSpec(4, space="normal")
 
 
@@ -55,20 +69,6 @@ class Coder(Component):
         return self.head(image.mean((2, 3)))
 
 
-class Painter(Component):
-    """R with a canvas: foreground·mask + canvas·(1 − mask)."""
-
-    def __init__(self, feature: FeatureSpec, name: str) -> None:
-        super().__init__()
-        self.declare({"hidden": feature, "canvas": IMAGE}, {"canvas": IMAGE, f"mask_{name}": MASK})
-        self.head = nn.Conv2d(feature.channels, 4, 1)
-
-    def forward(self, hidden: Tensor, canvas: Tensor) -> tuple[Tensor, Tensor]:
-        painted = self.head(hidden)
-        m = painted[:, 3:].sigmoid()
-        return m * painted[:, :3] + (1 - m) * canvas, m
-
-
 def space(name: str, channels: int = 5, side: int = SIZE) -> FeatureSpec:
     return FeatureSpec(channels, side, side, f"{name}@test")
 
@@ -77,9 +77,8 @@ F_ = space("portraits", side=4)
 HAIR, SMILE = onehot("hair", ("black", "red")), onehot("smile", ("no", "yes"))
 DIGIT = onehot("digit", tuple("0123456789"))
 CONTENT, STYLE = space("content", side=4), FeatureSpec(8, space="normal")
-CB, CP, CC = (FeatureSpec(n, space=f"onehot:{c}") for n, c in ((6, "b"), (2, "p"), (6, "c")))
-BG, SHAPE = space("background"), space("shape")
-CHILD = space("child")
+SIX, TWO = tuple("abcdef"), ("left", "right")
+BG, SHAPE, CHILD = (space(name, 4) for name in ("background", "shape", "child"))
 
 
 def transformer(name: str, feature: FeatureSpec, code: FeatureSpec) -> Mapping:
@@ -95,19 +94,25 @@ MODULAR = {
     "T_smile": transformer("smile", F_, SMILE),
     "R": Mapping({"feature": F_}, {"image": IMAGE}),
 }
-HIERARCHY = {
-    "G_background": Mapping({"z": Z, "b": CB}, {"hidden": BG}),
-    "R_background": Mapping({"hidden": BG}, {"canvas": IMAGE}),
-    "G_parent": Mapping({"z": Z, "p": CP}, {"hidden": SHAPE}),
-    "R_parent": Painter(SHAPE, "parent"),
-    "T_child": Mapping({"hidden": SHAPE, "c": CC}, {"hidden": CHILD}),
-    "R_child": Painter(CHILD, "child"),
-    "Q_z": Coder("z", Z),
-    "Q_b": Coder("b", CB),
-    "Q_p": Coder("p", CP),
-    "Q_c": Coder("c", CC),
-    "S": Mapping({"image": IMAGE}, {"hidden": SHAPE}),
+FROM_4 = (8, 4, 4)  # the channels at 4×4, 8×8, 16×16
+HIERARCHY: dict[str, Component] = {
+    "G_background": StageGenerator("background", SIX, FROM_4, 4, BG.space),
+    "R_background": BackgroundPainter(BG, IMAGE),
+    "G_parent": ShapeGenerator("parent", TWO, FROM_4, 1, 4, SHAPE.space),
+    "R_parent": StagePainter(SHAPE, IMAGE, "parent"),
+    "T_child": ChildTransformer(SHAPE, "child", SIX, 4, 4, 1, CHILD.space),
+    "R_child": StagePainter(CHILD, IMAGE, "child"),
+    "Q_z": BoundedNoiseCoder(IMAGE, 4, (4, 4)),
+    "Q_b": SoftCoder(IMAGE, "background", SIX, (4, 4)),
+    "Q_p": SoftCoder(IMAGE, "parent", TWO, (4, 4)),
+    "Q_c": SoftCoder(IMAGE, "child", SIX, (4, 4)),
+    "S": UnetEncoder(IMAGE, SHAPE, width=2),
 }
+FINEGAN: dict[str, Component] = HIERARCHY | {
+    "G_parent": ParentGenerator("parent", TWO, FROM_4, 4, 1, 4, SHAPE.space)
+}
+for part in (*HIERARCHY.values(), *FINEGAN.values()):
+    part.eval()  # batch norm in training takes away what all samples of a batch share
 MUNIT = {
     "E_a": Mapping({"image": IMAGE}, {"content": CONTENT}),
     "Q_b": Coder("style", STYLE),
@@ -129,12 +134,8 @@ TRANSLATOR = {
     "star": Mapping({"image": IMAGE, "hair": HAIR}, {"image": IMAGE}),
     "cycle_ab": Mapping({"image": IMAGE}, {"image": IMAGE}),
 }
-PAINT = ["G_background: z1 b -> h0", "R_background: h0 -> canvas"]
-BODY = [
-    "R_parent: h1 canvas -> canvas mask_parent",
-    "T_child: h1 c -> h2",
-    "R_child: h2 canvas -> canvas mask_child",
-]
+PAINT = ["G_background: z1 b -> h", "R_background: h -> image"]
+BODY = ["R_parent: h image -> image m1 cut1", "T_child: h c -> h", "R_child: h image -> image m2 _"]
 READ = ["Q_z: background -> z1", "Q_b: background -> b", "Q_c: texture -> c"]
 WIRINGS = {
     "translation": (
@@ -161,23 +162,29 @@ WIRINGS = {
         "image hair smile",
         "one two m1 m2",
     ),
-    "hierarchy": (
-        HIERARCHY,
-        [*PAINT, "G_parent: z p -> h1", *BODY],
-        "z1 b z p c",
-        "canvas mask_parent mask_child",
+    "FineGAN": (
+        FINEGAN,
+        ["G_background", "R_background", "G_parent", "R_parent", "T_child", "R_child"],
+        "z background parent child",
+        "image mask_parent cut_parent mask_child cut_child",
     ),
-    "code mode": (
+    "MixNMatch, code mode": (
         HIERARCHY,
-        [*READ, "Q_z: pose -> z", "Q_p: shape -> p", *PAINT, "G_parent: z p -> h1", *BODY],
+        [*READ, "Q_z: pose -> z", "Q_p: shape -> p", *PAINT, "G_parent: z p -> h", *BODY],
         "background texture pose shape",
-        "canvas mask_parent mask_child",
+        "image m1 cut1 m2",
     ),
-    "feature mode": (
+    "MixNMatch, feature mode": (
         HIERARCHY,
-        [*READ, "S: shape -> h1", *PAINT, *BODY],
+        [*READ, *PAINT, "S: shape -> h", *BODY],
         "background texture shape",
-        "canvas mask_parent mask_child",
+        "image m1 cut1 m2",
+    ),
+    "parent without a child": (
+        FINEGAN,
+        ["G_background", "R_background", "G_parent", "R_parent"],
+        "z background parent",
+        "image mask_parent cut_parent",
     ),
     "style from a picture": (
         MUNIT,

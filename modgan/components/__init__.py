@@ -1,8 +1,10 @@
 """Every registered component, filed by role."""
 
 from modgan.components.coder import AttributeCoder as AttributeCoder
+from modgan.components.coder import BoundedNoiseCoder as BoundedNoiseCoder
 from modgan.components.coder import LabelCoder as LabelCoder
 from modgan.components.coder import NoiseCoder as NoiseCoder
+from modgan.components.coder import SoftCoder as SoftCoder
 from modgan.components.discriminator import ConditionalDiscriminator as ConditionalDiscriminator
 from modgan.components.discriminator import LabelDiscriminator as LabelDiscriminator
 from modgan.components.discriminator import MultiHeadDiscriminator as MultiHeadDiscriminator
@@ -10,12 +12,23 @@ from modgan.components.discriminator import PatchDiscriminator as PatchDiscrimin
 from modgan.components.discriminator import StarDiscriminator as StarDiscriminator
 from modgan.components.encoder import ConvEncoder as ConvEncoder
 from modgan.components.encoder import PatchEncoder as PatchEncoder
+from modgan.components.encoder import UnetEncoder as UnetEncoder
 from modgan.components.generator import ConvGenerator as ConvGenerator
 from modgan.components.generator import DcganGenerator as DcganGenerator
+from modgan.components.generator import ParentGenerator as ParentGenerator
 from modgan.components.generator import ResidualGenerator as ResidualGenerator
+from modgan.components.generator import ShapeGenerator as ShapeGenerator
+from modgan.components.generator import StageGenerator as StageGenerator
+from modgan.components.hierarchy_critics import BackgroundDiscriminator as BackgroundDiscriminator
+from modgan.components.hierarchy_critics import CodeDiscriminator as CodeDiscriminator
+from modgan.components.hierarchy_critics import FeatureDiscriminator as FeatureDiscriminator
+from modgan.components.hierarchy_critics import PairDiscriminator as PairDiscriminator
+from modgan.components.reconstructor import BackgroundPainter as BackgroundPainter
 from modgan.components.reconstructor import ConvReconstructor as ConvReconstructor
 from modgan.components.reconstructor import DcganReconstructor as DcganReconstructor
 from modgan.components.reconstructor import PatchReconstructor as PatchReconstructor
+from modgan.components.reconstructor import StagePainter as StagePainter
+from modgan.components.transformer import ChildTransformer as ChildTransformer
 from modgan.components.transformer import MaskedTransformer as MaskedTransformer
 from modgan.components.transformer import OpenTransformer as OpenTransformer
 from modgan.components.transformer import ResidualTransformer as ResidualTransformer

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
+import torch
+from einops import rearrange
 from torch import Tensor, nn
 
 from modgan.component import Component, register
-from modgan.layers import conv, dcgan_init, group_norm
-from modgan.spec import FeatureSpec, InterfaceError, logits
+from modgan.layers import conv, dcgan_init, group_norm, leaky, leaky_norm, orthogonal_init
+from modgan.spec import FeatureSpec, InterfaceError, logits, onehot
+
+WIDTHS = (64, 128, 256, 512, 1024, 512)  # of MixNMatch's encoders and FineGAN's critics of codes
 
 
 @register("attribute_coder")
@@ -97,6 +102,86 @@ class LabelCoder(Component):
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         y = (self.head(self.body(image)) + 1) / 2
         return y.split(self.counts, dim=1)
+
+
+@register("bounded_noise_coder")
+class BoundedNoiseCoder(Component):
+    """MixNMatch's E_z: reads the noise of a picture, z = 4·tanh(h).
+
+    Convolutions of stride 2 to all of `widths` but the last, two of stride 1 to the last.
+
+    Ports: image (B, 3, H, H) in -1..1 -> z (B, n_z) normal, in -4..4.
+    Li et al., MixNMatch, CVPR 2020.
+    """
+
+    def __init__(
+        self, image: FeatureSpec, n_z: int = 100, widths: tuple[int, ...] = WIDTHS
+    ) -> None:
+        super().__init__()
+        self.declare({"image": image}, {"z": FeatureSpec(n_z, space="normal")})
+        self.body, self.head = _code_reader(image, widths, n_z)
+        orthogonal_init(self)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return 4 * torch.tanh(rearrange(self.head(self.body(image)), "b n 1 1 -> b n"))
+
+
+@register("soft_coder")
+class SoftCoder(Component):
+    """MixNMatch's E_b, E_p, E_c: reads a code as generators take it, softmax(h).
+
+    `scores` gives h, from which cross-entropy is computed. Layers as in `bounded_noise_coder`.
+
+    Ports: image (B, 3, H, H) in -1..1 -> {attribute} (B, n), in 0..1 and 1 in sum.
+    Li et al., MixNMatch, CVPR 2020.
+    """
+
+    def __init__(
+        self,
+        image: FeatureSpec,
+        attribute: str,
+        labels: tuple[str, ...],
+        widths: tuple[int, ...] = WIDTHS,
+    ) -> None:
+        super().__init__()
+        self.declare({"image": image}, {attribute: onehot(attribute, labels)})
+        self.body, self.head = _code_reader(image, widths, len(labels))
+        orthogonal_init(self)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.scores(image).softmax(1)
+
+    def scores(self, image: Tensor) -> Tensor:
+        """A logit per label, (B, n)."""
+        return rearrange(self.head(self.body(image)), "b n 1 1 -> b n")
+
+
+def code_trunk(image: FeatureSpec, widths: Sequence[int]) -> tuple[nn.Sequential, int]:
+    """Halvings to all widths but the last, a 3×3 convolution to it; and the side that is left.
+
+    No bias; batch norm everywhere but first. As in FineGAN's critics of codes.
+    """
+    if len(widths) < 2 or min(widths) < 1:
+        raise InterfaceError(
+            f"a reader of codes needs widths, 2 or more, each 1 or more; got {list(widths)}"
+        )
+    *halved, last = widths
+    side = reduced_side(image, 2 ** len(halved))
+    layers = [
+        leaky(nn.Conv2d(image.channels, halved[0], 4, 2, 1, bias=False)),
+        *(leaky_norm(a, b, 4, 2) for a, b in pairwise(halved)),
+        leaky_norm(halved[-1], last, 3, 1),
+    ]
+    return nn.Sequential(*layers), side
+
+
+def _code_reader(
+    image: FeatureSpec, widths: Sequence[int], n_out: int
+) -> tuple[nn.Sequential, nn.Conv2d]:
+    """A trunk with one more 3×3 convolution, and the head over all positions that are left."""
+    trunk, side = code_trunk(image, widths)
+    width = widths[-1]
+    return nn.Sequential(*trunk, leaky_norm(width, width, 3, 1)), nn.Conv2d(width, n_out, side)
 
 
 def code_entries(codes: dict[str, FeatureSpec], who: str, beside: str = "") -> int:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from modgan.component import Component, register
-from modgan.layers import PreactBlock, ResidualBlock, conv, patch_basis
+from modgan.layers import (
+    GatedBlock,
+    PreactBlock,
+    ResidualBlock,
+    conv,
+    gated,
+    orthogonal_init,
+    patch_basis,
+    same_block,
+)
 from modgan.spec import FeatureSpec, InterfaceError
 
 
@@ -62,6 +72,65 @@ class PatchEncoder(Component):
 
     def forward(self, image: Tensor) -> Tensor:
         return self.blocks(self.stem(image))
+
+
+@register("unet_encoder")
+class UnetEncoder(Component):
+    """MixNMatch's shape encoder S: a U-Net that keeps every position of the picture.
+
+    Halvings down to 2×2, their channels doubling from `width` to 16·width; on the way back every
+    doubling reads what had its size on the way down, too. `n_res` residual blocks end it.
+
+    Ports: image (B, 3, H, H) in -1..1 -> feature (B, C, H, H), that of the zoo it joins.
+    Li et al., MixNMatch, CVPR 2020.
+    """
+
+    def __init__(
+        self, image: FeatureSpec, feature: FeatureSpec, width: int = 32, n_res: int = 2
+    ) -> None:
+        super().__init__()
+        if width < 1 or n_res < 0:
+            raise InterfaceError(
+                f"a U-Net has a width of 1 or more and 0 residual blocks or more, got width "
+                f"{width}, n_res {n_res}"
+            )
+        self.declare({"image": image}, {"feature": _of_one_size(feature, image)})
+        n_down = (image.height or 0).bit_length() - 2
+        down = [width * min(2**i, 16) for i in range(n_down)]
+        up = [down[-1] // 2, *reversed(down[1:-1]), feature.channels]
+        beside = [0, *reversed(down[:-1])]  # the channels that lie beside what comes up
+        read = [a + b for a, b in zip([down[-1], *up[:-1]], beside, strict=True)]
+        self.stem = nn.Sequential(same_block(image.channels, width), same_block(width, width))
+        self.down = nn.ModuleList(
+            gated(nn.Conv2d(a, 2 * b, 4, 2, 1)) for a, b in zip([width, *down], down, strict=False)
+        )
+        self.up = nn.ModuleList(
+            gated(nn.ConvTranspose2d(a, 2 * b, 4, 2, 1)) for a, b in zip(read, up, strict=True)
+        )
+        self.blocks = nn.Sequential(*(GatedBlock(feature.channels) for _ in range(n_res)))
+        orthogonal_init(self)
+
+    def forward(self, image: Tensor) -> Tensor:
+        seen = [self.stem(image)]
+        for halve in self.down:
+            seen.append(halve(seen[-1]))
+        first, *others = self.up
+        h = first(seen.pop())
+        for double in others:
+            h = double(torch.cat([h, seen.pop()], 1))
+        return self.blocks(h)
+
+
+def _of_one_size(feature: FeatureSpec, image: FeatureSpec) -> FeatureSpec:
+    """`feature`, checked to have the size of the picture, a square of a power of two."""
+    side = image.height or 0
+    square = side == image.width and side >= 8 and not side & (side - 1)
+    if not square or feature.shape[1:] != image.shape[1:]:
+        raise InterfaceError(
+            "a U-Net needs pictures of 8, 16, 32, … pixels and makes a feature of their size; "
+            f"got {image} and {feature}"
+        )
+    return feature
 
 
 def reduced(image: FeatureSpec, factor: int, channels: int, space: str) -> FeatureSpec:

@@ -13,9 +13,21 @@ from torch import Tensor, nn
 
 from modgan.component import Component, register
 from modgan.components.coder import code_entries
-from modgan.layers import PreactBlock, dcgan_init, instance_norm, upconv
+from modgan.components.transformer import joined
+from modgan.layers import (
+    GatedGrowth,
+    PreactBlock,
+    dcgan_init,
+    instance_norm,
+    joint_stage,
+    orthogonal_init,
+    same_block,
+    upconv,
+)
 from modgan.layers.conv import Norm
 from modgan.spec import FeatureSpec, InterfaceError, onehot
+
+MOST_WIDTHS = 12  # 8192 pixels
 
 
 @register("conv_generator")
@@ -112,6 +124,117 @@ def choose(z: Tensor, choices: Sequence[int]) -> Tensor:
     """
     blocks = torch.split(z[:, : sum(choices)], list(choices), 1)
     return torch.cat([z[:, :0].long(), *(block.argmax(1, keepdim=True) for block in blocks)], 1)
+
+
+@register("stage_generator")
+class StageGenerator(Component):
+    """The background stage of FineGAN and MixNMatch: noise and a label grow from 4×4.
+
+    `widths` are the channels at 4×4 and after every doubling of the side.
+
+    Ports: z (B, n_z) normal, {attribute} one-hot (B, n) -> feature (B, C, H, H),
+    C = widths[-1], H = 2 · 2^len(widths).
+    Singh et al., FineGAN, CVPR 2019; Li et al., MixNMatch, CVPR 2020: 512, 256, 128, 64, 64, 32.
+    """
+
+    def __init__(
+        self,
+        attribute: str,
+        labels: tuple[str, ...],
+        widths: tuple[int, ...] = (1024, 512, 256, 128, 64, 64),
+        n_z: int = 100,
+        space: str = "",
+    ) -> None:
+        super().__init__()
+        declare_stage(self, attribute, labels, n_z, grown(widths, widths[-1], space))
+        self.grow = GatedGrowth(n_z + len(labels), widths)
+        orthogonal_init(self)
+
+    def forward(self, z: Tensor, value: Tensor) -> Tensor:
+        return self.grow(torch.cat([z, value], 1))
+
+
+@register("parent_generator")
+class ParentGenerator(Component):
+    """FineGAN's parent stage: grown from noise and label, then joined with the label again.
+
+    f = narrow(blocks(conv([grow([z, p]), p]))) with `n_res` residual blocks, from widths[-1] to
+    `channels` channels.
+
+    Ports: z (B, n_z) normal, {attribute} one-hot (B, n) -> feature (B, channels, H, H),
+    H = 2 · 2^len(widths).
+    Singh et al., FineGAN, CVPR 2019.
+    """
+
+    def __init__(
+        self,
+        attribute: str,
+        labels: tuple[str, ...],
+        widths: tuple[int, ...] = (1024, 512, 256, 128, 64, 64),
+        channels: int = 32,
+        n_res: int = 2,
+        n_z: int = 100,
+        space: str = "",
+    ) -> None:
+        super().__init__()
+        declare_stage(self, attribute, labels, n_z, grown(widths, channels, space))
+        self.grow = GatedGrowth(n_z + len(labels), widths)
+        self.joint = joint_stage(widths[-1] + len(labels), widths[-1], n_res)
+        self.narrow = same_block(widths[-1], channels)
+        orthogonal_init(self)
+
+    def forward(self, z: Tensor, value: Tensor) -> Tensor:
+        grown = self.grow(torch.cat([z, value], 1))
+        return self.narrow(self.joint(joined(grown, value)))
+
+
+@register("shape_generator")
+class ShapeGenerator(Component):
+    """MixNMatch's parent stage, which FineGAN's without narrowing is: f = blocks(conv([grow, p])).
+
+    The feature is what a shape encoder (`unet_encoder`) makes of a picture.
+
+    Ports: z (B, n_z) normal, {attribute} one-hot (B, n) -> feature (B, C, H, H),
+    C = widths[-1], H = 2 · 2^len(widths).
+    Li et al., MixNMatch, CVPR 2020.
+    """
+
+    def __init__(
+        self,
+        attribute: str,
+        labels: tuple[str, ...],
+        widths: tuple[int, ...] = (512, 256, 128, 64, 16, 16),
+        n_res: int = 3,
+        n_z: int = 100,
+        space: str = "",
+    ) -> None:
+        super().__init__()
+        declare_stage(self, attribute, labels, n_z, grown(widths, widths[-1], space))
+        self.grow = GatedGrowth(n_z + len(labels), widths)
+        self.joint = joint_stage(widths[-1] + len(labels), widths[-1], n_res)
+        orthogonal_init(self)
+
+    def forward(self, z: Tensor, value: Tensor) -> Tensor:
+        return self.joint(joined(self.grow(torch.cat([z, value], 1)), value))
+
+
+def declare_stage(
+    part: Component, attribute: str, labels: Sequence[str], n_z: int, feature: FeatureSpec
+) -> None:
+    """The ports that every stage has: noise and a one-hot code in, a feature out."""
+    z, code = FeatureSpec(n_z, space="normal"), onehot(attribute, tuple(labels))
+    part.declare({"z": z, attribute: code}, {"feature": feature})
+
+
+def grown(widths: Sequence[int], channels: int, space: str) -> FeatureSpec:
+    """What a stage makes: 4×4 doubled once less than there are widths."""
+    if not 2 <= len(widths) <= MOST_WIDTHS or min(widths) < 1:
+        raise InterfaceError(
+            f"a stage that grows needs 2 to {MOST_WIDTHS} widths, the channels at 4×4, 8×8, …, "
+            f"each 1 or more; got {list(widths)}"
+        )
+    side = 2 << len(widths)
+    return FeatureSpec(channels, side, side, space)
 
 
 def _doubling(width: int) -> nn.Sequential:

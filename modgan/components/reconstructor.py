@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from modgan.component import Component, register
-from modgan.layers import PreactBlock, dcgan_init, patch_basis, upconv
-from modgan.spec import FeatureSpec, InterfaceError
+from modgan.layers import PreactBlock, dcgan_init, orthogonal_init, patch_basis, upconv
+from modgan.spec import FeatureSpec, InterfaceError, mask
 
 
 @register("conv_reconstructor")
@@ -84,6 +84,52 @@ class PatchReconstructor(Component):
     def forward(self, feature: Tensor) -> Tensor:
         pixels = self.head(self.blocks(feature))
         return pixels + self.polish(pixels)
+
+
+@register("background_painter")
+class BackgroundPainter(Component):
+    """A 3×3 convolution with tanh: the first picture of the hierarchy, that others paint over.
+
+    Ports: feature (B, C, H, W) -> image (B, 3, H, W) in -1..1.
+    Singh et al., FineGAN, CVPR 2019; Li et al., MixNMatch, CVPR 2020.
+    """
+
+    def __init__(self, feature: FeatureSpec, image: FeatureSpec) -> None:
+        super().__init__()
+        self.declare({"feature": feature}, {"image": enlarged(feature, 1, image)})
+        self.head = nn.Conv2d(feature.channels, image.channels, 3, padding=1, bias=False)
+        orthogonal_init(self)
+
+    def forward(self, feature: Tensor) -> Tensor:
+        return torch.tanh(self.head(feature))
+
+
+@register("stage_painter")
+class StagePainter(Component):
+    """Paints a stage over the picture so far: x′ = m·f + (1 − m)·x, cut = m·f.
+
+    Foreground f = tanh(conv(h)) and mask m = σ(conv(h)) are read from the feature h; the cut is
+    what the critic of the stage's code looks at.
+
+    Ports: feature (B, C, H, W), image (B, 3, H, W) in -1..1, the canvas -> image (B, 3, H, W) in
+    -1..1, mask_{stage} (B, 1, H, W) in 0..1, cut_{stage} (B, 3, H, W) in -1..1.
+    Singh et al., FineGAN, CVPR 2019; Li et al., MixNMatch, CVPR 2020.
+    """
+
+    def __init__(self, feature: FeatureSpec, image: FeatureSpec, stage: str) -> None:
+        super().__init__()
+        self.declare(
+            {"feature": feature, "image": enlarged(feature, 1, image)},
+            {"image": image, f"mask_{stage}": mask(image), f"cut_{stage}": image},
+        )
+        self.foreground = nn.Conv2d(feature.channels, image.channels, 3, padding=1, bias=False)
+        self.mask = nn.Conv2d(feature.channels, 1, 3, padding=1, bias=False)
+        orthogonal_init(self)
+
+    def forward(self, feature: Tensor, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        m = torch.sigmoid(self.mask(feature))
+        cut = torch.tanh(self.foreground(feature)) * m
+        return cut + image * (1 - m), m, cut
 
 
 def enlarged(feature: FeatureSpec, factor: int, image: FeatureSpec) -> FeatureSpec:

@@ -7,7 +7,14 @@ from einops import repeat
 from torch import Tensor, nn
 
 from modgan.component import Component, register
-from modgan.layers import PreactBlock, ResidualBlock, conv
+from modgan.layers import (
+    PreactBlock,
+    ResidualBlock,
+    conv,
+    joint_stage,
+    orthogonal_init,
+    same_block,
+)
 from modgan.spec import FeatureSpec, InterfaceError, mask, onehot
 
 
@@ -101,6 +108,39 @@ class OpenTransformer(Component):
         return feature + self.change(self.body(joined(feature, value)))
 
 
+@register("child_transformer")
+class ChildTransformer(Component):
+    """The child stage of FineGAN and MixNMatch: dresses the parent's feature by the child code.
+
+    f′ = narrow(blocks(conv([f, c]))) with `n_res` residual blocks of `width` channels. The result
+    is read by the child's painter, not by another transformer: its space is another one.
+
+    Ports: feature (B, C, H, W), {attribute} one-hot (B, n) -> feature (B, channels, H, W).
+    Singh et al., FineGAN, CVPR 2019; Li et al., MixNMatch, CVPR 2020.
+    """
+
+    def __init__(
+        self,
+        feature: FeatureSpec,
+        attribute: str,
+        labels: tuple[str, ...],
+        width: int = 32,
+        channels: int = 16,
+        n_res: int = 2,
+        space: str = "",
+    ) -> None:
+        super().__init__()
+        declare_transformer(self, feature, attribute, labels)
+        child = FeatureSpec(channels, feature.height, feature.width, space)
+        self.declare(self.inputs, {"feature": child})
+        self.joint = joint_stage(feature.channels + len(labels), width, n_res)
+        self.narrow = same_block(width, channels)
+        orthogonal_init(self)
+
+    def forward(self, feature: Tensor, value: Tensor) -> Tensor:
+        return self.narrow(self.joint(joined(feature, value)))
+
+
 def trunk(n_in: int, n_res: int, width: int) -> nn.Sequential:
     """What the change and the mask are read from: `width` channels without norm."""
     return nn.Sequential(
@@ -115,7 +155,7 @@ def declare_transformer(
 ) -> None:
     """The ports that every masked transformer has."""
     if feature.is_vector:
-        raise InterfaceError(f"a masked transformer changes maps, got the vector {feature}")
+        raise InterfaceError(f"a transformer changes maps, got the vector {feature}")
     part.declare(
         {"feature": feature, attribute: onehot(attribute, labels)},
         {"feature": feature, f"mask_{attribute}": mask(feature)},

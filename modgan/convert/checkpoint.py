@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from modgan.component import Component
 from modgan.zoo import UNBUILDABLE, Card, Zoo, ZooError
 
+Build = Callable[[], Component]
+Names = Callable[[Any], dict[str, str]]  # part -> its keys and the official ones
 LICENCE = "unknown: as the checkpoint's"
 PICKLED = {".ckpt", ".pth", ".pt"}
 STATISTICS = {"running_mean": 0.0, "running_var": 1.0, "num_batches_tracked": 0}  # when new
@@ -41,7 +43,7 @@ UNREADABLE = (
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A state dict and where it comes from; `tensors` without `module.` and statistics."""
+    """A state dict and where it comes from; `tensors` without `module.`, mostly no statistics."""
 
     path: Path
     tensors: dict[str, Tensor]
@@ -58,26 +60,46 @@ class Checkpoint:
         kernels = (key for key, tensor in self.tensors.items() if tensor.ndim == 4)
         return sum(bool(re.fullmatch(pattern, key)) for key in kernels)
 
-    def part(self, build: Callable[[], Component], names: Callable[[Any], dict[str, str]]) -> Any:
+    def part(self, build: Build, names: Names) -> Any:
         """The part that `build` makes, with these tensors.
 
         `names` says which key of its state dict is which key here. Every tensor of the part has
         to be here with its shape, and nothing else.
         """
+        part = self._built(build)
+        official = names(part)
+        self._check_keys(part.component, set(official.values()))
+        return self._filled(part, official)
+
+    def parts(self, pieces: Mapping[str, tuple[Build, Names]], network: str) -> dict[str, Any]:
+        """Several parts that together are the official `network`, each as `part` gives it."""
+        made = {name: self._built(build) for name, (build, _) in pieces.items()}
+        keys = {name: names(made[name]) for name, (_, names) in pieces.items()}
+        self._check_keys(network, {key for official in keys.values() for key in official.values()})
+        return {name: self._filled(part, keys[name]) for name, part in made.items()}
+
+    def _built(self, build: Build) -> Component:
+        """What `build` makes, without memory."""
         try:
             with torch.device("meta"):
-                part = build()
+                return build()
         except UNBUILDABLE as error:
             raise ZooError(f"{self.path}: {error}") from error
-        official, expected = names(part), part.state_dict()
-        missing = sorted(set(official.values()) - set(self.tensors))
-        unknown = sorted(set(self.tensors) - set(official.values()))
+
+    def _check_keys(self, network: str, official: set[str]) -> None:
+        """The tensors of a network are here, and nothing else."""
+        missing = sorted(official - set(self.tensors))
+        unknown = sorted(set(self.tensors) - official)
         if missing or unknown:
             raise ZooError(
-                f"{self.path}: is not the {part.component} that its shapes say: "
+                f"{self.path}: is not the {network} that its shapes say: "
                 f"missing {few(missing)}; unknown {few(unknown)}; only networks with the "
                 "original's layers and norms can be converted"
             )
+
+    def _filled(self, part: Component, official: Mapping[str, str]) -> Component:
+        """`part` with these tensors, whose shapes have to be right."""
+        expected = part.state_dict()
         for ours, theirs in official.items():
             tensor = self.tensors[theirs]
             if tensor.shape != expected[ours].shape or tensor.dtype != expected[ours].dtype:
@@ -90,8 +112,11 @@ class Checkpoint:
         return part.requires_grad_(True).eval()
 
 
-def read(path: Path) -> Checkpoint:
-    """The state dict in a file of PyTorch or safetensors; code in it is never run."""
+def read(path: Path, statistics: bool = False) -> Checkpoint:
+    """The state dict in a file of PyTorch or safetensors; code in it is never run.
+
+    `statistics` keeps those of the norms, which count where norms are batch norms.
+    """
     if path.suffix not in {*PICKLED, ".safetensors"}:
         raise ZooError(f"{path}: expects a file {', '.join(sorted(PICKLED))} or .safetensors")
     with path.open("rb") as file:
@@ -107,11 +132,21 @@ def read(path: Path) -> Checkpoint:
                 "never run; get it again, or save `model.state_dict()` with the program it comes "
                 "from"
             ) from None
-    return Checkpoint(path, _tensors(state, path))
+    tensors = _tensors(state, path)
+    if statistics:
+        return Checkpoint(path, _counted(tensors))
+    kept = {k: tensor for k, tensor in tensors.items() if k.rpartition(".")[2] not in STATISTICS}
+    return Checkpoint(path, kept)
+
+
+def _counted(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """With the number of batches that programs before PyTorch 0.4.1 did not write: 0."""
+    norms = (key.removesuffix("running_var") for key in tensors if key.endswith(".running_var"))
+    return {f"{norm}num_batches_tracked": torch.tensor(0) for norm in norms} | tensors
 
 
 def _tensors(state: Any, path: Path) -> dict[str, Tensor]:
-    """The tensors of a state dict that count, under the names of the bare network."""
+    """The tensors of a state dict under the names of the bare network."""
     problem = "" if isinstance(state, Mapping) else type(state).__name__
     for key, value in {} if problem else state.items():
         if not isinstance(key, str):
@@ -126,18 +161,14 @@ def _tensors(state: Any, path: Path) -> dict[str, Tensor]:
             "save `model.state_dict()` alone with the program it comes from"
         )
     prefix = "module." if all(key.startswith("module.") for key in state) else ""
-    return {
-        key.removeprefix(prefix): tensor.detach()
-        for key, tensor in state.items()
-        if key.rpartition(".")[2] not in STATISTICS
-    }
+    return {key.removeprefix(prefix): tensor.detach() for key, tensor in state.items()}
 
 
-def read_all(files: Sequence[str | Path]) -> list[Checkpoint]:
-    """The state dicts in `files`, at least one."""
+def read_all(files: Sequence[str | Path], statistics: bool = False) -> list[Checkpoint]:
+    """The state dicts in `files`, at least one, as `read` gives them."""
     if not files:
         raise ZooError("no checkpoint to convert: name one file or more")
-    return [read(Path(file)) for file in files]
+    return [read(Path(file), statistics) for file in files]
 
 
 def gathered(
@@ -153,10 +184,12 @@ def gathered(
         if name in found:
             raise ZooError(f"{path}: a second {name}, beside {', '.join(files)}: give one of each")
         found[name] = part
-        with path.open("rb") as file:
-            files[path.name] = f"sha256 {file_digest(file, 'sha256').hexdigest()}"
-    kept = {name: list(steps) for name, steps in graphs.items() if set(steps) <= set(found)}
-    return Zoo(found, Card(licence, {"converted_from": source, "files": files}, graphs=kept))
+        if path.name not in files:
+            with path.open("rb") as file:
+                files[path.name] = f"sha256 {file_digest(file, 'sha256').hexdigest()}"
+    all_graphs = {name: list(steps) for name, steps in graphs.items()}
+    card = Card(licence, {"converted_from": source, "files": files}, graphs=all_graphs)
+    return Zoo(found, card.only(found))
 
 
 def renamed(part: Component, layers: Mapping[str, str]) -> dict[str, str]:

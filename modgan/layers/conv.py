@@ -39,3 +39,14 @@ def upconv(n_in: int, n_out: int, norm: Norm = instance_norm) -> nn.Sequential:
 def plain_conv(layer: nn.Conv2d | nn.ConvTranspose2d) -> nn.Sequential:
     """A convolution, instance norm without weights, ReLU: CycleGAN's block."""
     return nn.Sequential(layer, nn.InstanceNorm2d(layer.out_channels), nn.ReLU(inplace=True))
+
+
+def leaky(layer: nn.Conv2d | nn.Linear) -> nn.Sequential:
+    """A convolution or a linear layer, leaky ReLU."""
+    return nn.Sequential(layer, nn.LeakyReLU(0.2))
+
+
+def leaky_norm(n_in: int, n_out: int, kernel: int, stride: int) -> nn.Sequential:
+    """Convolution without bias and with padding 1, batch norm, leaky ReLU."""
+    layer = nn.Conv2d(n_in, n_out, kernel, stride, 1, bias=False)
+    return nn.Sequential(layer, nn.BatchNorm2d(n_out), nn.LeakyReLU(0.2))

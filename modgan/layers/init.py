@@ -19,3 +19,19 @@ def dcgan_init(module: nn.Module) -> None:
             continue
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
+
+
+def orthogonal_init(module: nn.Module) -> None:
+    """Weights orthogonal, scales of batch norms N(1, 0.02), biases 0; those of convolutions stay.
+
+    FineGAN and MixNMatch; Saxe et al., Exact solutions to the nonlinear dynamics of learning, 2014.
+    """
+    for layer in module.modules():
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+            nn.init.orthogonal_(layer.weight)
+        elif isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            nn.init.normal_(layer.weight, 1.0, 0.02)
+        if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d, nn.Linear)) and (
+            layer.bias is not None
+        ):
+            nn.init.zeros_(layer.bias)

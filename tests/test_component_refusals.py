@@ -1,0 +1,119 @@
+"""What constructors of components refuse: impossible sizes and counts, one clear error each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from modgan.component import Component
+from modgan.components import (
+    AttributeCoder,
+    BackgroundDiscriminator,
+    BackgroundPainter,
+    BoundedNoiseCoder,
+    ChildTransformer,
+    CodeDiscriminator,
+    ConvEncoder,
+    ConvGenerator,
+    ConvReconstructor,
+    CycleTranslator,
+    FeatureDiscriminator,
+    LabelDiscriminator,
+    MaskedTransformer,
+    MultiHeadDiscriminator,
+    PairDiscriminator,
+    ParentGenerator,
+    PatchDiscriminator,
+    ShapeGenerator,
+    SoftCoder,
+    StageGenerator,
+    StagePainter,
+    StarDiscriminator,
+    StarTranslator,
+    UnetEncoder,
+)
+from modgan.spec import FeatureSpec, InterfaceError, flags, image, onehot
+
+IMAGE = image(16)
+FEATURE = FeatureSpec(8, 4, 4, "faces@test")
+WHOLE = FeatureSpec(6, 16, 16, "faces@test")  # as large as its picture
+ATTRIBUTES = {"smile": ["no", "yes"], "hair": ["black", "blond", "red"], "age": ["old", "new"]}
+LABELS = ("black", "blond", "red")
+CODES = {"hair": onehot("hair", LABELS), "labels": flags(["young", "bald"])}
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: ConvEncoder(image(18)), "reduces 4 times needs a map whose sides 4 divides"),
+        (lambda: ConvEncoder(FeatureSpec(3)), "needs a map whose sides"),
+        (lambda: ConvReconstructor(FEATURE, image(8)), r"gives \[16, 16\], not 3×8×8"),
+        (lambda: ConvGenerator(FeatureSpec(8, 6, 6), "d", LABELS), "a square of 4, 8, 16"),
+        (lambda: ConvGenerator(FeatureSpec(8), "d", LABELS), "a square of 4, 8, 16"),
+        (lambda: AttributeCoder(image(12), ATTRIBUTES), "square pictures of a multiple of 8"),
+        (lambda: MultiHeadDiscriminator(IMAGE, ATTRIBUTES, 4, 6), "multiple of 64, got 3×16×16"),
+        (lambda: LabelDiscriminator(image(18), ATTRIBUTES, 4, 3), "multiple of 8, got 3×18×18"),
+        (lambda: StarTranslator(image(18), CODES), "multiples of 4, 8 at least, got 3×18×18"),
+        (lambda: StarTranslator(image(4), CODES), "multiples of 4, 8 at least, got 3×4×4"),
+        (lambda: StarTranslator(IMAGE, {}), "vectors beside 'image', at least one; got none"),
+        (lambda: StarTranslator(IMAGE, {"f": FEATURE}), "got f: 8×4×4 of faces@test"),
+        (lambda: StarTranslator(IMAGE, {"image": CODES["hair"]}), "got image: 3 of onehot:hair"),
+        (lambda: CycleTranslator(FeatureSpec(3)), "multiples of 4, 8 at least, got 3"),
+        (lambda: CycleTranslator(FeatureSpec(3, 16, 18)), "multiples of 4, 8 at least, got 3×16"),
+        (lambda: StarDiscriminator(IMAGE, ATTRIBUTES, 4, 6), "multiple of 64, got 3×16×16"),
+        (lambda: StarDiscriminator(IMAGE, {}, 4, 2), r"attributes, none named real: \[\]"),
+        (lambda: StarDiscriminator(IMAGE, {"real": ["a"]}, 4, 2), "none named real: ..real"),
+        (lambda: PatchDiscriminator(IMAGE), "of 3 layers .* 24 pixels or more, got 3×16×16"),
+        (lambda: PatchDiscriminator(IMAGE, n_layers=0), r"of 0 layers \(1 or more\) needs"),
+        (lambda: PatchDiscriminator(FeatureSpec(3)), "needs pictures of 24 pixels or more, got 3$"),
+        (lambda: StageGenerator("hair", LABELS, (8,)), r"needs 2 to 12 widths, .* got \[8\]"),
+        (lambda: ShapeGenerator("hair", LABELS, (8,) * 13), "needs 2 to 12 widths, the channels"),
+        (lambda: ParentGenerator("hair", LABELS, (8, 0)), r"each 1 or more; got \[8, 0\]"),
+        (lambda: ParentGenerator("hair", ()), r"whole sizes from 1 to 65536, got \[0\]"),
+        (lambda: ParentGenerator("code", LABELS, (8, 4)), "'code' cannot name a port"),
+        (lambda: ChildTransformer(FeatureSpec(8), "hair", LABELS), "changes maps, got the vector"),
+        (lambda: ChildTransformer(WHOLE, "hair", LABELS, channels=0), r"65536, got \[0, 16, 16\]"),
+        (lambda: BackgroundPainter(FEATURE, IMAGE), r"1 times gives \[4, 4\], not 3×16×16"),
+        (lambda: StagePainter(FEATURE, IMAGE, "hair"), r"1 times gives \[4, 4\], not 3×16×16"),
+        (lambda: UnetEncoder(IMAGE, FEATURE), "feature of their size; got 3×16×16 .* and 8×4×4"),
+        (lambda: UnetEncoder(image(24), WHOLE), "pictures of 8, 16, 32, … pixels and makes"),
+        (lambda: UnetEncoder(image(4), FEATURE), "got 3×4×4 of image.-1,1. and 8×4×4"),
+        (lambda: SoftCoder(image(40), "hair", LABELS), "square pictures of a multiple of 32, got"),
+        (lambda: SoftCoder(IMAGE, "hair", LABELS, (4,)), r"2 or more, each 1 or more; got \[4\]"),
+        (lambda: BoundedNoiseCoder(IMAGE, 5, (4, 0)), r"needs widths, .* got \[4, 0\]"),
+        (lambda: CodeDiscriminator(IMAGE, "hair", LABELS), "multiple of 32, got 3×16×16"),
+        (lambda: CodeDiscriminator(IMAGE, "real", LABELS, (4, 4)), "cannot be named 'real'"),
+        (
+            lambda: BackgroundDiscriminator(IMAGE),
+            "sees 34 pixels needs pictures of 34 or more, got",
+        ),
+        (lambda: BackgroundDiscriminator(FeatureSpec(3)), "pictures of 34 or more, got 3$"),
+        (lambda: BackgroundDiscriminator(IMAGE, (4,)), r"as many strides .* widths \[4\], strides"),
+        (lambda: FeatureDiscriminator(image(32)), "sees 34 pixels needs pictures of 34 .* 3×30×30"),
+        (lambda: FeatureDiscriminator(FeatureSpec(4)), "reads square features, got 4$"),
+        (lambda: FeatureDiscriminator(FeatureSpec(4, 64, 48)), "square features, got 4×64×48"),
+        (lambda: FeatureDiscriminator(WHOLE, (), ()), r"one at least, each 1 or more; got widths"),
+        (lambda: PairDiscriminator(IMAGE, "image", CODES["hair"]), "beside 'image'; got image: 3"),
+        (
+            lambda: PairDiscriminator(IMAGE, "hair", CODES["hair"], ()),
+            r"got widths \[\], hidden 512",
+        ),
+        (lambda: PairDiscriminator(IMAGE, "hair", CODES["hair"], (4, 0)), r"got widths \[4, 0\]"),
+        (lambda: PairDiscriminator(IMAGE, "hair", CODES["hair"], (4,), 0), "hidden 0, noise"),
+        (
+            lambda: PairDiscriminator(IMAGE, "hair", CODES["hair"], (4,), 4, (-0.5,)),
+            r"noise of 0 or more; got .* noise \[-0.5\]",
+        ),
+        (lambda: ChildTransformer(WHOLE, "hair", LABELS, 0), "in 1 channel or more .* got width 0"),
+        (lambda: ShapeGenerator("hair", LABELS, (8, 4), n_res=-1), "got width 4, n_res -1"),
+        (lambda: UnetEncoder(IMAGE, WHOLE, width=0), "got width 0, n_res 2"),
+        (lambda: PairDiscriminator(IMAGE, "hair", FEATURE), "reads a vector beside 'image'"),
+        (lambda: PairDiscriminator(IMAGE, "hair", CODES["hair"]), "multiple of 32, got 3×16×16"),
+        (lambda: MaskedTransformer(FEATURE, "hair colour", LABELS), "cannot name a port"),
+        (lambda: MaskedTransformer(FEATURE, "hair", ("a", "a")), "needs 2 different labels"),
+    ],
+)
+def test_impossible_sizes_are_refused(make: Callable[[], Component], text: str) -> None:
+    with pytest.raises(InterfaceError, match=text):
+        make()
