@@ -70,7 +70,7 @@ class Settings(Data):
     w_feature: float = 1.0  # feature cycle
     w_keep: float = 5.0  # nothing changes in pictures that stay as they are
     w_mask: float = 0.1  # mean of the masks; both act as far as edits convince D
-    w_agree: float = 200.0  # G draws what T's would make of it
+    w_agree: float = 200.0  # G draws what T's make of it, as E sees that
     w_r1: float = 1.0  # penalty on D's gradient at real pictures
     r1_every: int = 8  # steps between such penalties
     teach: int = 500  # steps in which D alone learns what the labels look like
@@ -153,6 +153,8 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
             agreed, _ = edited(parts, at, agreed, target[n : 2 * n])
     features = torch.cat([changed[:n], drawn, changed[n:]])
     fake = parts["R"](features)
+    with torch.no_grad():
+        agreed = parts["E"](parts["R"](agreed))
     terms, _, logits = fool(parts, batch, fake)
     acted = batch["edited"]
     convinced = [convincing(logits[at], target[:, at], acted) for at in batch["edits"]]
