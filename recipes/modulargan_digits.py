@@ -154,7 +154,7 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
     features = torch.cat([changed[:n], drawn, changed[n:]])
     fake = parts["R"](features)
     with torch.no_grad():
-        agreed = parts["E"](parts["R"](agreed))
+        agreed = parts["E"](parts["R"](agreed).clamp(-1, 1))
     terms, _, logits = fool(parts, batch, fake)
     acted = batch["edited"]
     convinced = [convincing(logits[at], target[:, at], acted) for at in batch["edits"]]
