@@ -103,13 +103,15 @@ class Boxed:
         lots = torch.rand((2, len(index), 3), generator=rng)
         objects = [self._objects[i] for i in index.tolist()]
         fulls = [self._fulls[i] for i in index.tolist()]
-        corners = _corners(fulls, self.side, lots[1])
+        corners = crop_corners(fulls, self.side, lots[1])
         boxes = None
         if self.boxes is not None:
             boxes = shifted(self.boxes[index], corners, lots[1, :, 2] < 0.5, self.side)
         return Batch(
-            _crops(objects, self.size, _corners(objects, self.size, lots[0]), lots[0, :, 2] < 0.5),
-            _crops(fulls, self.side, corners, lots[1, :, 2] < 0.5),
+            cropped(
+                objects, self.size, crop_corners(objects, self.size, lots[0]), lots[0, :, 2] < 0.5
+            ),
+            cropped(fulls, self.side, corners, lots[1, :, 2] < 0.5),
             boxes,
             self.labels[index],
         )
@@ -141,13 +143,20 @@ def shifted(boxes: Tensor, corners: Tensor, mirrored: Tensor, side: int) -> Tens
     return torch.where(mirrored[:, None], turned, inside)
 
 
-def _corners(pictures: Sequence[Tensor], size: int, lots: Tensor) -> Tensor:
-    """Where crops begin, int64 (B, 2), every place equally likely."""
+def crop_corners(pictures: Sequence[Tensor], size: int, lots: Tensor) -> Tensor:
+    """Where crops of `size` begin, int64 (B, 2), every place equally likely.
+
+    `lots` (B, 2 or more) are drawn from [0, 1), the first two for y and x.
+    """
     room = torch.tensor([[n - size + 1 for n in picture.shape[1:]] for picture in pictures])
     return (lots[:, :2] * room).long()
 
 
-def _crops(pictures: Sequence[Tensor], size: int, corners: Tensor, mirrored: Tensor) -> Tensor:
+def cropped(pictures: Sequence[Tensor], size: int, corners: Tensor, mirrored: Tensor) -> Tensor:
+    """Squares of pictures uint8 (3, H, W), as float32 (B, 3, size, size) in -1..1.
+
+    Their `corners` (B, 2) are (y, x), int64; those `mirrored` (B,) are turned from left to right.
+    """
     crops = torch.stack(
         [
             picture[:, y : y + size, x : x + size]
@@ -192,7 +201,7 @@ class _Cut:
         """Both pictures uint8 (3, H, W), the box float32 (4,) or (0,), the labels int64 (A,)."""
         picture, box, labels, where = self.data.sample(index)
         _check_size(picture, max(self.size, self.side), where)
-        full = _resized(picture, int(self.side * self.spare))
+        full = resized(picture, int(self.side * self.spare))
         place = torch.empty(0)
         if box is not None:
             scale = (full.height / picture.height, full.width / picture.width)
@@ -206,7 +215,7 @@ class _Cut:
         if box is not None and self.around is not None:
             y1, x1, y2, x2 = square(box, self.around, *picture.size)
             picture = picture.crop((x1, y1, x2, y2))
-        return to_tensor(_resized(picture, int(self.size * self.spare)))
+        return to_tensor(resized(picture, int(self.size * self.spare)))
 
 
 def _check_size(picture: Image.Image, least: int, where: str) -> None:
@@ -217,7 +226,7 @@ def _check_size(picture: Image.Image, least: int, where: str) -> None:
         )
 
 
-def _resized(picture: Image.Image, short: int) -> Image.Image:
+def resized(picture: Image.Image, short: int) -> Image.Image:
     """The picture with its short side so long, its shape kept."""
     least = min(picture.size)
     if least == short:
