@@ -25,7 +25,7 @@ class Settings(Data):
     shift: int = 5  # pixels that a picture is moved at most
     noise: float = 0.1  # largest standard deviation of the noise, in -1..1
     lr: float = 2e-3
-    steps: int = 2_000
+    steps: int = 3_000
     decay: float = 1.0  # share of the steps, the last, in which the rate falls to 0
     ema: float = 0.98
 
