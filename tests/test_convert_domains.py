@@ -140,9 +140,10 @@ def test_munit_back_again_gives_the_same_zoo(tmp_path: Path) -> None:
 
 
 def legacy(official: State) -> State:
-    """As PyTorch 0.3 wrote it: with the statistics of instance norms."""
-    convolutions = [key for key in official if key.startswith("enc") and key.endswith("conv.bias")]
-    where = [key.removesuffix("conv.bias") for key in convolutions if "style" not in key]
+    """As PyTorch 0.3 wrote it: with the statistics of instance norms, in UNIT's decoder, too."""
+    normed = ("enc.", "enc_content.", "dec.model.0.")
+    convolutions = [key for key in official if key.endswith("conv.bias")]
+    where = [key.removesuffix("conv.bias") for key in convolutions if key.startswith(normed)]
     means = {f"{layer}norm.running_mean": torch.randn(3) for layer in where}
     return official | means | {f"{layer}norm.running_var": torch.rand(3) for layer in where}
 
