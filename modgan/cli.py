@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from modgan.card import page
 from modgan.component import UnknownName
-from modgan.convert import LICENCE, cyclegan, finegan, mixnmatch, stargan
+from modgan.convert import LICENCE, cyclegan, domains, finegan, mixnmatch, munit, stargan, unit
 from modgan.data.images import DataError, fit, open_image, sheet
 from modgan.data.open import open_folder
 from modgan.data.pack import PER_SHARD, pack
@@ -288,13 +288,18 @@ def _add_convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     star.set_defaults(to_zoo=stargan.to_zoo)
     cycle = sources.add_parser("cyclegan", help="*_net_G_A.pth, _G_B, _D_A, _D_B or *_net_G.pth")
     cycle.set_defaults(to_zoo=cyclegan.to_zoo)
-    for source, size in ((star, stargan.SIZE), (cycle, cyclegan.SIZE)):
+    pair = sources.add_parser("munit", help="gen_{step}.pt of two domains, dis_{step}.pt or both")
+    pair.set_defaults(to_zoo=munit.to_zoo)
+    plain = sources.add_parser("unit", help="gen_{step}.pt of UNIT, dis_{step}.pt or both")
+    plain.set_defaults(to_zoo=unit.to_zoo)
+    sizes = {star: stargan.SIZE, cycle: cyclegan.SIZE, pair: domains.SIZE, plain: domains.SIZE}
+    for source, size in sizes.items():
         source.add_argument("--size", type=int, help=f"pixels of its pictures (else {size})")
     fine = sources.add_parser("finegan", help="netG_{count}.pth, netD0, netD1, netD2, any of them")
     fine.set_defaults(to_zoo=finegan.to_zoo)
     mix = sources.add_parser("mixnmatch", help="G, E, EX, D0, D1, D2, BD (.pth), EX beside its G")
     mix.set_defaults(to_zoo=mixnmatch.to_zoo)
-    for source in (star, cycle, fine, mix):
+    for source in (*sizes, fine, mix):
         source.add_argument("files", nargs="+", type=Path, metavar="FILE", help="checkpoints")
         source.add_argument("-o", "--out", type=Path, required=True, help="the zoo file to write")
         source.add_argument("--licence", default=LICENCE, help="that of the weights (%(default)s)")

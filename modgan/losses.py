@@ -68,9 +68,32 @@ def of_label(logits: Tensor, label: Tensor) -> Tensor:
     return logits[torch.arange(len(label), device=label.device), label]
 
 
+def over_scales(loss: Callable[..., Tensor], *scores: Sequence[Tensor]) -> Tensor:
+    """Σ_k loss(scores_k, …) over the scales k of a multi-scale critic (Huang et al. 2018).
+
+    `over_scales(lsgan_d, D(real), D(fake))` is the critic's side of MUNIT and UNIT.
+    """
+    return torch.stack([loss(*scale) for scale in zip(*scores, strict=True)]).sum()
+
+
 def l1(a: Tensor, b: Tensor) -> Tensor:
     """mean |a − b| over all elements."""
     return (_wide(a) - _wide(b)).abs().mean()
+
+
+def kl_to_normal(mean: Tensor) -> Tensor:
+    """mean μ², twice the KL of N(μ, 1) from N(0, 1) per element (UNIT, Liu et al. 2017)."""
+    return _wide(mean).square().mean()
+
+
+def perceptual(features: Callable[[Tensor], Tensor], a: Tensor, b: Tensor) -> Tensor:
+    """mean (IN(φ(a)) − IN(φ(b)))², φ = `features` (B, C, H, W), each channel of mean 0, variance 1.
+
+    MUNIT's domain-invariant perceptual loss (Huang et al. 2018): what the pictures show counts,
+    not their colours. φ is any network of yours, in evaluation mode and on its own input range.
+    """
+    normed_a, normed_b = (F.instance_norm(_wide(features(x))) for x in (a, b))
+    return (normed_a - normed_b).square().mean()
 
 
 def classification(logits: Tensor, label: Tensor) -> Tensor:

@@ -8,35 +8,46 @@ import pytest
 
 from modgan.component import Component
 from modgan.components import (
+    AdainTransformer,
     AttributeCoder,
     BackgroundDiscriminator,
     BackgroundPainter,
     BoundedNoiseCoder,
     ChildTransformer,
     CodeDiscriminator,
+    ConditionalReconstructor,
+    ContentEncoder,
     ConvEncoder,
     ConvGenerator,
     ConvReconstructor,
     CycleTranslator,
+    DomainDiscriminator,
     FeatureDiscriminator,
     LabelDiscriminator,
     MaskedTransformer,
     MultiHeadDiscriminator,
+    MultiScaleDiscriminator,
+    NoiseGenerator,
     PairDiscriminator,
     ParentGenerator,
     PatchDiscriminator,
     ShapeGenerator,
+    SharedEncoder,
+    SharedReconstructor,
     SoftCoder,
     StageGenerator,
     StagePainter,
     StarDiscriminator,
     StarTranslator,
+    StyleCoder,
     UnetEncoder,
+    UpsampleReconstructor,
 )
 from modgan.spec import FeatureSpec, InterfaceError, flags, image, onehot
 
 IMAGE = image(16)
 FEATURE = FeatureSpec(8, 4, 4, "faces@test")
+DOT = FeatureSpec(8, 1, 1, "faces@test")
 WHOLE = FeatureSpec(6, 16, 16, "faces@test")  # as large as its picture
 ATTRIBUTES = {"smile": ["no", "yes"], "hair": ["black", "blond", "red"], "age": ["old", "new"]}
 LABELS = ("black", "blond", "red")
@@ -117,3 +128,99 @@ CODES = {"hair": onehot("hair", LABELS), "labels": flags(["young", "bald"])}
 def test_impossible_sizes_are_refused(make: Callable[[], Component], text: str) -> None:
     with pytest.raises(InterfaceError, match=text):
         make()
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: ContentEncoder(image(18)), "reduces 4 times needs a map whose sides 4 divides"),
+        (lambda: ContentEncoder(FeatureSpec(3)), "needs a map whose sides 4 divides, got 3$"),
+        (lambda: ContentEncoder(image(4)), r"2 positions a side or more .* got 64×1×1\b|256×1×1"),
+        (lambda: ContentEncoder(image(2), n_down=0), "pictures of 4 pixels or more; got 64×2×2 of"),
+        (lambda: ContentEncoder(IMAGE, width=0), "width 1 or more, .* got width 0, n_down 2, n_re"),
+        (lambda: ContentEncoder(IMAGE, n_down=-1), "n_down 0 or more, .* got width 64, n_down -1"),
+        (lambda: ContentEncoder(IMAGE, n_res=-1), "n_res 0 or more; got .* n_res -1"),
+        (lambda: ContentEncoder(image(4096), 65536), r"sizes from 1 to 65536, got \[262144, 1024"),
+        (lambda: SharedEncoder(FeatureSpec(8, 6, 6), 2), "sides 4 divides, got 8×6×6"),
+        (lambda: SharedEncoder(FEATURE, 2), "reflected borders need features of 2 .* got 32×1×1$"),
+        (lambda: SharedEncoder(FEATURE, 0, 0), "layers 1 or more; got n_down 0, n_res 0, layers 0"),
+        (lambda: SharedReconstructor(FEATURE, 0, 0), "layers 1 or more; got n_res 0, n_up 0, lay"),
+        (lambda: SharedReconstructor(FEATURE, 1, 4), "4 doublings .* 8×4×4 .* a multiple of 16"),
+        (lambda: SharedReconstructor(DOT), "features of 2 positions a side or more .* got 8×1×1"),
+        (lambda: SharedReconstructor(FeatureSpec(8)), "reads maps, got the vector 8$"),
+        (
+            lambda: StyleCoder(image(8)),
+            "halves 4 times needs pictures of 16 pixels or more, got 3×8",
+        ),
+        (lambda: StyleCoder(image(2), n_down=0), "pictures of 4 pixels or more, got 3×2×2"),
+        (lambda: StyleCoder(FeatureSpec(3)), "pictures of 16 pixels or more, got 3$"),
+        (lambda: StyleCoder(IMAGE, n_style=0), r"whole sizes from 1 to 65536, got \[0\]"),
+        (lambda: StyleCoder(IMAGE, width=0), "width 1 or more, n_down 0 or more; got width 0, n_d"),
+        (lambda: AdainTransformer(FeatureSpec(8)), "changes maps, got the vector 8"),
+        (lambda: AdainTransformer(DOT), "features of 2 positions a side or more"),
+        (
+            lambda: AdainTransformer(FEATURE, n_res=0),
+            "n_res 1 or more, hidden 1 .* got n_res 0, hi",
+        ),
+        (lambda: AdainTransformer(FEATURE, 0), r"whole sizes from 1 to 65536, got \[0\]"),
+        (lambda: UpsampleReconstructor(FEATURE, image(8)), r"4 times gives \[16, 16\], not 3×8×8"),
+        (
+            lambda: UpsampleReconstructor(DOT, image(4)),
+            "features of 2 .* 8×1×1 .* of pictures of 3×4",
+        ),
+        (lambda: UpsampleReconstructor(FEATURE, IMAGE, -1), "n_res 0 or more, .* got n_res -1"),
+        (
+            lambda: UpsampleReconstructor(FeatureSpec(6, 4, 4), IMAGE),
+            "2 doublings of the side halve the channels as often: 6×4×4 has to .* multiple of 4",
+        ),
+        (
+            lambda: ConditionalReconstructor(FEATURE, image(4), CODES),
+            "has doublings 1 or more; got d",
+        ),
+        (
+            lambda: ConditionalReconstructor(FEATURE, image(12), CODES),
+            r"gives \[8, 8\], not 3×12×12",
+        ),
+        (
+            lambda: ConditionalReconstructor(FEATURE, IMAGE, {}),
+            "beside 'feature', at least one; got",
+        ),
+        (
+            lambda: ConditionalReconstructor(FEATURE, IMAGE, {"feature": CODES["hair"]}),
+            "reads vectors beside 'feature', at least one; got feature: 3 of onehot:hair",
+        ),
+        (lambda: NoiseGenerator(FeatureSpec(8, 6, 6)), "is a square of 4, 8, 16, …; got 8×6×6"),
+        (lambda: NoiseGenerator(FEATURE, n_z=0), r"whole sizes from 1 to 65536, got \[0\]"),
+        (
+            lambda: MultiScaleDiscriminator(image(60)),
+            "of 3 scales and 4 layers needs pictures of more than 60 pixels a side, got 3×60×60",
+        ),
+        (
+            lambda: MultiScaleDiscriminator(FeatureSpec(3)),
+            "needs pictures of more than 60 .* got 3$",
+        ),
+        (
+            lambda: MultiScaleDiscriminator(IMAGE, n_scales=0),
+            "n_scales 1 or more; got .* n_scales 0",
+        ),
+        (
+            lambda: DomainDiscriminator(FEATURE, {}),
+            "attributes 1 or more, .* got attributes 0, wid",
+        ),
+        (lambda: DomainDiscriminator(FEATURE, ATTRIBUTES, n_down=3), "a multiple of 8, got 8×4×4"),
+        (
+            lambda: DomainDiscriminator(FEATURE, ATTRIBUTES, 0),
+            "width 1 or more, .* width 0, n_down",
+        ),
+        (lambda: DomainDiscriminator(FEATURE, {"age": []}), r"whole sizes from 1 .* got \[0\]"),
+    ],
+)
+def test_impossible_sizes_of_two_domains_are_refused(
+    make: Callable[[], Component], text: str
+) -> None:
+    with pytest.raises(InterfaceError, match=text):
+        make()
+
+
+def test_61_pixels_are_enough_for_three_scales_of_four_layers() -> None:
+    assert MultiScaleDiscriminator(image(61), width=1).outputs["real_2"].shape == (1, 1, 1)

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from modgan.layers import (
+    AdainBlock,
     GatedBlock,
     GatedGrowth,
     Noise,
     PreactBlock,
     ReflectBlock,
     ResidualBlock,
+    SampleNorm,
+    adain,
     conv,
     instance_norm,
+    kaiming_init,
     leaky_norm,
+    noised,
     orthogonal_init,
     plain_conv,
+    reflect_conv,
     resized,
+    reversed_gradient,
     same_block,
     up_block,
     upconv,
@@ -186,3 +194,112 @@ def test_orthogonal_init() -> None:
     assert 0 < (scale - 1).abs().max() < 0.1
     assert not block[1].get_parameter("bias").any() and not block[2].get_parameter("bias").any()
     assert torch.equal(block[0].get_parameter("bias"), conv_bias)
+
+
+def test_sample_norm_adds_epsilon_to_the_unbiased_deviation() -> None:
+    norm = shaken(SampleNorm(3))
+    gamma, beta = norm.parameters()
+    x = 3 * torch.randn(2, 3, 4, 4) + 1
+    for at, sample in enumerate(x):
+        deviation = ((sample - sample.mean()).square().sum() / (sample.numel() - 1)).sqrt()
+        scaled = (sample - sample.mean()) / (deviation + 1e-5)
+        expected = scaled * gamma[:, None, None] + beta[:, None, None]
+        torch.testing.assert_close(norm(x)[at], expected)
+
+
+def test_sample_norm_of_what_hardly_varies() -> None:
+    """Of a deviation of 1e-5 epsilon leaves half; inside the root it would leave 0.3%."""
+    norm = SampleNorm(3)
+    nn.init.ones_(norm.gamma)
+    x = torch.randn(1, 3, 8, 8)
+    x = (x - x.mean()) / x.std()
+    torch.testing.assert_close(norm(1e-5 * x), x / 2, rtol=1e-3, atol=1e-3)
+    assert not norm(torch.zeros(1, 3, 4, 4)).any()
+
+
+def test_sample_norm_is_not_group_norm() -> None:
+    """48 elements: the biased deviation of group norm with one group is 1% smaller."""
+    norm, other = SampleNorm(3), nn.GroupNorm(1, 3)
+    nn.init.ones_(norm.gamma)
+    x = torch.randn(2, 3, 4, 4)
+    assert 0.005 < (norm(x) - other(x)).abs().max() < 0.1
+    torch.testing.assert_close(norm(x) * (48 / 47) ** 0.5, other(x), rtol=1e-3, atol=1e-3)
+
+
+def test_sample_norm_starts_with_scales_in_0_to_1() -> None:
+    gamma, beta = SampleNorm(20_000).parameters()
+    assert 0 <= gamma.min() < 0.01 and 0.99 < gamma.max() < 1 and abs(gamma.mean() - 0.5) < 0.01
+    assert not beta.any()
+
+
+def test_adain_scales_and_shifts_every_sample_by_its_own() -> None:
+    x = 3 * torch.randn(2, 4, 5, 6) + 1
+    scale, shift = torch.randn(2, 2, 4, 1, 1).unbind()
+    for at in range(2):
+        expected = normed(x[at : at + 1], scale[at, :, 0, 0], shift[at, :, 0, 0])
+        torch.testing.assert_close(adain(x, scale, shift)[at : at + 1], expected)
+
+
+def test_adain_block_takes_scale_and_shift_of_the_first_norm_then_of_the_second() -> None:
+    block = shaken(AdainBlock(4))
+    w1, b1, w2, b2 = block.parameters()
+    x, modulation = torch.randn(2, 4, 5, 6), torch.randn(2, 2, 2, 4, 1, 1)
+
+    def reflected(y: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return F.conv2d(F.pad(y, (1, 1, 1, 1), mode="reflect"), weight, bias)
+
+    h = F.relu(plain(reflected(x, w1, b1)) * modulation[0, 0] + modulation[0, 1])
+    expected = x + plain(reflected(h, w2, b2)) * modulation[1, 0] + modulation[1, 1]
+    torch.testing.assert_close(block(x, modulation), expected)
+    assert block(x, modulation).min() < 0
+
+
+@pytest.mark.parametrize(("kernel", "stride", "side"), [(7, 1, 8), (5, 1, 8), (3, 1, 8), (4, 2, 4)])
+def test_reflect_conv_keeps_or_halves_the_side(kernel: int, stride: int, side: int) -> None:
+    layer = reflect_conv(1, 1, kernel, stride)
+    x = torch.ones(1, 1, 8, 8)
+    assert layer(x).shape == (1, 1, side, side)
+    torch.testing.assert_close(layer(x), layer(x)[..., :1, :1].expand(1, 1, side, side))
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.25, 0.0])
+def test_reversed_gradient_keeps_the_value_and_turns_the_gradient(strength: float) -> None:
+    x = torch.randn(3, requires_grad=True)
+    y = reversed_gradient(x, strength)
+    assert torch.equal(y, x)
+    (grad,) = torch.autograd.grad(y.square().sum(), x, create_graph=True)
+    torch.testing.assert_close(grad, -strength * 2 * x)
+    if strength:
+        (second,) = torch.autograd.grad(grad.sum(), x)
+        torch.testing.assert_close(second, (strength**2 * 2) * torch.ones(3))
+
+
+def test_a_critic_behind_a_reversal_learns_what_the_encoder_unlearns() -> None:
+    encoder, critic = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
+    x, target = torch.ones(1, 1), torch.zeros(1, 1)
+    parameters = [*encoder.parameters(), *critic.parameters()]
+    plain_ = torch.autograd.grad((critic(encoder(x)) - target).square().sum(), parameters)
+    loss = (critic(reversed_gradient(encoder(x), 0.5)) - target).square().sum()
+    turned = torch.autograd.grad(loss, parameters)
+    torch.testing.assert_close(turned[0], -0.5 * plain_[0])
+    torch.testing.assert_close(turned[1], plain_[1])
+
+
+def test_noised_has_unit_variance_and_lets_gradients_through() -> None:
+    x = torch.full((20_000,), 3.0, requires_grad=True)
+    y = noised(x)
+    assert abs(y.mean() - 3) < 0.03 and abs(y.std() - 1) < 0.03
+    assert not torch.equal(y, noised(x))
+    (grad,) = torch.autograd.grad(y.sum(), x)
+    assert torch.equal(grad, torch.ones(20_000))
+
+
+def test_kaiming_init() -> None:
+    block = nn.Sequential(nn.Conv2d(64, 64, 3), SampleNorm(64), nn.Linear(500, 100))
+    gamma = block[1].get_parameter("gamma").clone()
+    kaiming_init(block)
+    for layer, inputs in ((block[0], 576), (block[2], 500)):
+        weight = layer.get_parameter("weight")
+        assert weight.std().item() == pytest.approx((2 / inputs) ** 0.5, rel=0.02)
+        assert not layer.get_parameter("bias").any()
+    assert torch.equal(block[1].get_parameter("gamma"), gamma)

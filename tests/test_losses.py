@@ -60,6 +60,28 @@ def test_l1_is_the_mean_over_all_elements() -> None:
     assert losses.l1(a, b).item() == (1 + 4 + 0 + 3) / 4
 
 
+def test_scales_are_summed_each_with_its_own_mean() -> None:
+    real = (torch.tensor([[1.0, 3.0]]), torch.tensor([[2.0]]))
+    fake = (torch.tensor([[0.0, 2.0]]), torch.tensor([[-1.0]]))
+    assert losses.over_scales(losses.lsgan_d, real, fake).item() == (2 + 2) + (1 + 1)
+    assert losses.over_scales(losses.lsgan_g, fake).item() == (1 + 1) / 2 + 4
+    with pytest.raises(ValueError, match="shorter"):
+        losses.over_scales(losses.lsgan_d, real, fake[:1])
+
+
+def test_kl_to_normal_is_the_mean_square() -> None:
+    assert losses.kl_to_normal(torch.tensor([[1.0, -2.0], [0.0, 3.0]])).item() == (1 + 4 + 9) / 4
+
+
+def test_perceptual_compares_what_is_left_of_features_without_mean_and_scale() -> None:
+    a, b = torch.tensor([1.0, -1.0, 1.0, -1.0]), torch.tensor([1.0, 1.0, -1.0, -1.0])
+    a, b = a.reshape(1, 1, 2, 2), b.reshape(1, 1, 2, 2)
+    assert losses.perceptual(lambda x: x, a, b).item() == pytest.approx(2.0, rel=1e-4)
+    assert losses.perceptual(lambda x: x, a, 3 * a + 5).item() < 1e-8
+    squared = losses.perceptual(torch.square, a + 1, b + 1).item()
+    assert squared == pytest.approx(2.0, rel=1e-4)
+
+
 def test_classification_is_cross_entropy() -> None:
     logits = torch.tensor([[0.0, math.log(3.0)], [math.log(2.0), 0.0]])
     expected = (-math.log(3 / 4) - math.log(1 / 3)) / 2
@@ -94,6 +116,9 @@ def test_losses_never_compute_in_16_bits(given: torch.dtype, expected: torch.dty
         ),
         *(getattr(losses, f"{name}_g")(one) for name in ("wgan", "lsgan", "logistic", "hinge")),
         losses.l1(one, other),
+        losses.kl_to_normal(one),
+        losses.over_scales(losses.lsgan_d, [one, one], [other, other]),
+        losses.perceptual(lambda x: x[:, :, None, None] * weight.new_ones(2, 2), one, other),
         losses.classification(one, label),
         losses.label_critic_real(one, label),
         losses.flag_classification(one, other),

@@ -6,11 +6,21 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-from einops import rearrange
+from einops import rearrange, reduce
 from torch import Tensor, nn
 
 from modgan.component import Component, register
-from modgan.layers import conv, dcgan_init, group_norm, leaky, leaky_norm, orthogonal_init
+from modgan.components.encoder import check_counts
+from modgan.layers import (
+    conv,
+    dcgan_init,
+    group_norm,
+    kaiming_init,
+    leaky,
+    leaky_norm,
+    orthogonal_init,
+    reflect_conv,
+)
 from modgan.spec import FeatureSpec, InterfaceError, logits, onehot
 
 WIDTHS = (64, 128, 256, 512, 1024, 512)  # of MixNMatch's encoders and FineGAN's critics of codes
@@ -156,6 +166,42 @@ class SoftCoder(Component):
         return rearrange(self.head(self.body(image)), "b n 1 1 -> b n")
 
 
+@register("style_coder")
+class StyleCoder(Component):
+    """MUNIT's style encoder: reads how a picture looks, whatever it shows.
+
+    `n_down` convolutions of stride 2, channels doubling from `width` to 4·width, then the mean
+    over all positions. No norm: instance norm would take away what is to be read.
+
+    Ports: image (B, 3, H, W) in -1..1 -> style (B, n_style), normal by training alone.
+    Huang et al., MUNIT, ECCV 2018.
+    """
+
+    def __init__(
+        self, image: FeatureSpec, n_style: int = 8, width: int = 64, n_down: int = 4
+    ) -> None:
+        super().__init__()
+        check_counts("a style coder", width=(width, 1), n_down=(n_down, 0))
+        least = max(4, 2**n_down)
+        if image.is_vector or min(image.shape[1:]) < least:
+            raise InterfaceError(
+                f"a style coder that halves {n_down} times needs pictures of {least} pixels or "
+                f"more, got {image}"
+            )
+        self.declare({"image": image}, {"style": FeatureSpec(n_style, space="normal")})
+        widths = [width * min(2**i, 4) for i in range(n_down + 1)]
+        self.body = nn.Sequential(
+            _rectified(reflect_conv(image.channels, width, 7)),
+            *(_rectified(reflect_conv(a, b, 4, 2)) for a, b in pairwise(widths)),
+        )
+        self.head = nn.Conv2d(widths[-1], n_style, 1)
+        kaiming_init(self)
+
+    def forward(self, image: Tensor) -> Tensor:
+        pooled = reduce(self.body(image), "b c h w -> b c 1 1", "mean")
+        return rearrange(self.head(pooled), "b n 1 1 -> b n")
+
+
 def code_trunk(image: FeatureSpec, widths: Sequence[int]) -> tuple[nn.Sequential, int]:
     """Halvings to all widths but the last, a 3×3 convolution to it; and the side that is left.
 
@@ -214,6 +260,11 @@ def _icgan_trunk(image: FeatureSpec, channels: int, hidden: int) -> nn.Sequentia
         nn.BatchNorm1d(hidden),
         nn.ReLU(inplace=True),
     )
+
+
+def _rectified(layer: nn.Conv2d) -> nn.Sequential:
+    """A convolution, ReLU."""
+    return nn.Sequential(layer, nn.ReLU(inplace=True))
 
 
 def _halving(n_in: int, n_out: int) -> nn.Sequential:

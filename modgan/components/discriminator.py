@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from modgan.component import Component, register
 from modgan.components.coder import code_entries
+from modgan.components.encoder import check_counts
 from modgan.components.generator import doublings
 from modgan.components.transformer import joined
-from modgan.layers import dcgan_init, group_norm
+from modgan.layers import dcgan_init, group_norm, leaky, reflect_conv
 from modgan.spec import FeatureSpec, InterfaceError, logits
 
 
@@ -189,6 +190,91 @@ class PatchDiscriminator(Component):
         return self.real(self.body(image))
 
 
+@register("multi_scale_discriminator")
+class MultiScaleDiscriminator(Component):
+    """MUNIT's critic: a patch critic of its own for the picture and for every halving of it.
+
+    Averages of 3×3 pixels, of those that lie inside, halve the picture. `n_layers` convolutions of
+    stride 2 without norm, channels doubling from `width`, and a 1×1 convolution judge each scale.
+
+    Ports: image (B, 3, H, W) -> real_0, real_1, … (B, 1, h_k, w_k), a score per patch of the
+    picture halved k times (rounding up), h_k = ⌊⌈H / 2^k⌉ / 2^n_layers⌋.
+    Huang et al., MUNIT, ECCV 2018; Wang et al., pix2pixHD, CVPR 2018.
+    """
+
+    def __init__(
+        self, image: FeatureSpec, width: int = 64, n_layers: int = 4, n_scales: int = 3
+    ) -> None:
+        super().__init__()
+        counts = {"width": width, "n_layers": n_layers, "n_scales": n_scales}
+        check_counts("a multi-scale discriminator", **{name: (n, 1) for name, n in counts.items()})
+        sides = [
+            [-(-side // 2**k) >> n_layers for side in image.shape[1:]] for k in range(n_scales)
+        ]
+        if image.is_vector or not all(sides[-1]):
+            raise InterfaceError(
+                f"a multi-scale discriminator of {n_scales} scales and {n_layers} layers needs "
+                f"pictures of more than {2 ** (n_scales - 1) * (2**n_layers - 1)} pixels a side, "
+                f"got {image}"
+            )
+        scores = {f"real_{k}": FeatureSpec(1, h, w, "logit") for k, (h, w) in enumerate(sides)}
+        self.declare({"image": image}, scores)
+        widths = [width * 2**i for i in range(n_layers)]
+        self.critics = nn.ModuleList(_scale_critic(image.channels, widths) for _ in scores)
+        self.halve = nn.AvgPool2d(3, 2, 1, count_include_pad=False)
+        dcgan_init(self)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        first, *others = self.critics
+        scores = [first(image)]
+        for critic in others:
+            image = self.halve(image)
+            scores.append(critic(image))
+        return tuple(scores)
+
+
+@register("domain_discriminator")
+class DomainDiscriminator(Component):
+    """Tells from a feature what it should not tell: domains, or attributes.
+
+    Encoders unlearn what it reads, by `reversed_gradient` or by updates in turn. Convolutions of
+    stride 2 with group norm (instance norm would take away what tells domains apart), two linear
+    layers. Over the first layers of critics of two domains it is CoGAN's shared critic.
+
+    Ports: feature (B, C, H, H) -> per attribute {attribute} (B, n), a logit per label.
+    Lample et al., Fader Networks, NIPS 2017; Royer et al., XGAN, 2017.
+    """
+
+    def __init__(
+        self,
+        feature: FeatureSpec,
+        attributes: dict[str, list[str]],
+        width: int = 64,
+        n_down: int = 2,
+        hidden: int = 256,
+    ) -> None:
+        super().__init__()
+        check_counts(
+            "a domain discriminator",
+            attributes=(len(attributes), 1),
+            width=(width, 1),
+            n_down=(n_down, 1),
+            hidden=(hidden, 1),
+        )
+        widths = trunk_widths(feature, width, n_down)
+        scores = {name: logits(labels) for name, labels in attributes.items()}
+        self.declare({"feature": feature}, scores)
+        self.counts = [score.channels for score in scores.values()]
+        self.trunk = nn.Sequential(*(_normed(a, b) for a, b in pairwise(widths)))
+        flat = widths[-1] * ((feature.height or 0) >> n_down) ** 2
+        self.labels = nn.Sequential(
+            nn.Flatten(), leaky(nn.Linear(flat, hidden)), nn.Linear(hidden, sum(self.counts))
+        )
+
+    def forward(self, feature: Tensor) -> tuple[Tensor, ...]:
+        return self.labels(self.trunk(feature)).split(self.counts, dim=1)
+
+
 def heads(attributes: dict[str, list[str]], side: int) -> dict[str, FeatureSpec]:
     """The output ports: a patch critic for every attribute, then the logits of every attribute."""
     real = {f"real_{name}": FeatureSpec(1, side, side, "logit") for name in attributes}
@@ -224,6 +310,12 @@ def _batch_normed(n_in: int, n_out: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(n_in, n_out, 4, 2, 1, bias=False), nn.BatchNorm2d(n_out), nn.LeakyReLU(0.2)
     )
+
+
+def _scale_critic(n_in: int, widths: list[int]) -> nn.Sequential:
+    """MUNIT's layers: convolutions of stride 2 without norm, a score per position."""
+    halvings = [leaky(reflect_conv(a, b, 4, 2)) for a, b in pairwise([n_in, *widths])]
+    return nn.Sequential(*halvings, nn.Conv2d(widths[-1], 1, 1))
 
 
 def _patch(n_in: int, n_out: int, stride: int) -> nn.Sequential:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -9,11 +11,15 @@ from modgan.component import Component, register
 from modgan.layers import (
     GatedBlock,
     PreactBlock,
+    ReflectBlock,
     ResidualBlock,
     conv,
     gated,
+    kaiming_init,
     orthogonal_init,
     patch_basis,
+    plain_conv,
+    reflect_conv,
     same_block,
 )
 from modgan.spec import FeatureSpec, InterfaceError
@@ -72,6 +78,70 @@ class PatchEncoder(Component):
 
     def forward(self, image: Tensor) -> Tensor:
         return self.blocks(self.stem(image))
+
+
+@register("content_encoder")
+class ContentEncoder(Component):
+    """What a picture shows, without its style: instance norm without weights takes that away.
+
+    `n_down` convolutions of stride 2 double the channels from `width` on; `n_res` residual blocks.
+
+    Ports: image (B, 3, H, W) in -1..1 -> feature (B, C, H/2^n_down, W/2^n_down),
+    C = width·2^n_down.
+    Huang et al., MUNIT, ECCV 2018; Liu et al., UNIT, NIPS 2017, where the feature is the mean of
+    the posterior: train with `noised(feature)`.
+    """
+
+    def __init__(
+        self,
+        image: FeatureSpec,
+        width: int = 64,
+        n_down: int = 2,
+        n_res: int = 4,
+        space: str = "",
+    ) -> None:
+        super().__init__()
+        check_counts("a content encoder", width=(width, 1), n_down=(n_down, 0), n_res=(n_res, 0))
+        widths = [width * 2**i for i in range(n_down + 1)]
+        feature = reflected(reduced(image, 2**n_down, widths[-1], space), image)
+        self.declare({"image": image}, {"feature": feature})
+        self.stem = nn.Sequential(
+            plain_conv(reflect_conv(image.channels, width, 7)), *_halvings(widths)
+        )
+        self.blocks = nn.Sequential(*(ReflectBlock(widths[-1]) for _ in range(n_res)))
+        kaiming_init(self)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.blocks(self.stem(image))
+
+
+@register("shared_encoder")
+class SharedEncoder(Component):
+    """The last layers of several encoders: one part behind all of them makes one common space.
+
+    `n_down` convolutions of stride 2 double the channels; `n_res` residual blocks.
+
+    Ports: feature (B, C, H, W) -> feature (B, 2^n_down·C, H/2^n_down, W/2^n_down).
+    Shared as in UNIT (Liu et al. 2017) and XGAN (Royer et al. 2017).
+    """
+
+    def __init__(
+        self, feature: FeatureSpec, n_down: int = 1, n_res: int = 1, space: str = ""
+    ) -> None:
+        super().__init__()
+        check_counts(
+            "a shared encoder", n_down=(n_down, 0), n_res=(n_res, 0), layers=(n_down + n_res, 1)
+        )
+        widths = [feature.channels * 2**i for i in range(n_down + 1)]
+        common = reflected(reduced(feature, 2**n_down, widths[-1], space))
+        self.declare({"feature": feature}, {"feature": common})
+        self.body = nn.Sequential(
+            *_halvings(widths), *(ReflectBlock(widths[-1]) for _ in range(n_res))
+        )
+        kaiming_init(self)
+
+    def forward(self, feature: Tensor) -> Tensor:
+        return self.body(feature)
 
 
 @register("unet_encoder")
@@ -142,3 +212,30 @@ def reduced(image: FeatureSpec, factor: int, channels: int, space: str) -> Featu
         )
     height, width = (side // factor for side in image.shape[1:])
     return FeatureSpec(channels, height, width, space)
+
+
+def reflected(feature: FeatureSpec, image: FeatureSpec | None = None) -> FeatureSpec:
+    """`feature`, checked to be large enough for reflected borders, and so its picture.
+
+    3×3 convolutions reflect 1 position of the feature, 7×7 convolutions 3 pixels of the picture.
+    """
+    if min(feature.shape[1:]) < 2 or (image and min(image.shape[1:]) < 4):
+        of = f" of pictures of {image}" if image else ""
+        raise InterfaceError(
+            "reflected borders need features of 2 positions a side or more and pictures of 4 "
+            f"pixels or more; got {feature}{of}"
+        )
+    return feature
+
+
+def check_counts(who: str, **counts: tuple[int, int]) -> None:
+    """Every count, given with the least that it may be, is that or more."""
+    if any(count < least for count, least in counts.values()):
+        needs = ", ".join(f"{name} {least} or more" for name, (_, least) in counts.items())
+        got = ", ".join(f"{name} {count}" for name, (count, _) in counts.items())
+        raise InterfaceError(f"{who} has {needs}; got {got}")
+
+
+def _halvings(widths: list[int]) -> list[nn.Sequential]:
+    """A convolution of stride 2 from each width to the next."""
+    return [plain_conv(reflect_conv(a, b, 4, 2)) for a, b in pairwise(widths)]

@@ -72,6 +72,27 @@ class DcganGenerator(Component):
         return self.grow(self.start(rearrange(torch.cat([z, y], 1), "b n -> b n 1 1")))
 
 
+@register("noise_generator")
+class NoiseGenerator(Component):
+    """DCGAN's generator up to its last layer, from noise alone.
+
+    CoGAN's shared layers: with a `dcgan_reconstructor` for every domain the same noise gives
+    pictures that belong together.
+
+    Ports: z (B, n_z) normal -> feature (B, C, H, W).
+    Liu & Tuzel, Coupled GAN, NIPS 2016; widths and norms as in DCGAN.
+    """
+
+    def __init__(self, feature: FeatureSpec, n_z: int = 100) -> None:
+        super().__init__()
+        self.declare({"z": FeatureSpec(n_z, space="normal")}, {"feature": feature})
+        self.start, self.grow = growth(n_z, feature, nn.BatchNorm2d)
+        dcgan_init(self)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.grow(self.start(rearrange(z, "b n -> b n 1 1")))
+
+
 @register("residual_generator")
 class ResidualGenerator(Component):
     """The generator for small budgets: residual blocks without norm, from 4×4 upwards.

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
 from modgan.component import Component, register
-from modgan.layers import PreactBlock, dcgan_init, orthogonal_init, patch_basis, upconv
+from modgan.components.coder import code_entries
+from modgan.components.encoder import check_counts, reflected
+from modgan.components.transformer import joined
+from modgan.layers import (
+    PreactBlock,
+    ReflectBlock,
+    SampleNorm,
+    dcgan_init,
+    kaiming_init,
+    orthogonal_init,
+    patch_basis,
+    reflect_conv,
+    upconv,
+)
 from modgan.spec import FeatureSpec, InterfaceError, mask
 
 
@@ -86,6 +101,109 @@ class PatchReconstructor(Component):
         return pixels + self.polish(pixels)
 
 
+@register("upsample_reconstructor")
+class UpsampleReconstructor(Component):
+    """The decoder of MUNIT (`n_res` 0: its residual blocks are the transformer) and of UNIT (4).
+
+    Residual blocks, then `n_up` doublings that halve the channels: nearest upsampling, a 5×5
+    convolution, `SampleNorm`; a 7×7 convolution with tanh ends it.
+
+    Ports: feature (B, C, H, W) -> image (B, 3, 2^n_up·H, 2^n_up·W) in -1..1.
+    Huang et al., MUNIT, ECCV 2018; Liu et al., UNIT, NIPS 2017.
+    """
+
+    def __init__(
+        self, feature: FeatureSpec, image: FeatureSpec, n_res: int = 0, n_up: int = 2
+    ) -> None:
+        super().__init__()
+        check_counts("an upsampling reconstructor", n_res=(n_res, 0), n_up=(n_up, 0))
+        self.declare({"feature": feature}, {"image": enlarged(feature, 2**n_up, image)})
+        reflected(feature, image)
+        widths = halved_widths(feature, n_up)
+        self.blocks = nn.Sequential(*(ReflectBlock(widths[0]) for _ in range(n_res)))
+        self.grow = nn.Sequential(*(_smooth_doubling(a, b) for a, b in pairwise(widths)))
+        self.head = reflect_conv(widths[-1], image.channels, 7)
+        kaiming_init(self)
+
+    def forward(self, feature: Tensor) -> Tensor:
+        return torch.tanh(self.head(self.grow(self.blocks(feature))))
+
+
+@register("shared_reconstructor")
+class SharedReconstructor(Component):
+    """The first layers of several reconstructors, the mirror of `shared_encoder`.
+
+    Residual blocks, then `n_up` doublings that halve the channels, as in `upsample_reconstructor`.
+
+    Ports: feature (B, C, H, W) -> feature (B, C/2^n_up, 2^n_up·H, 2^n_up·W).
+    Shared as in UNIT (Liu et al. 2017) and XGAN (Royer et al. 2017).
+    """
+
+    def __init__(
+        self, feature: FeatureSpec, n_res: int = 1, n_up: int = 1, space: str = ""
+    ) -> None:
+        super().__init__()
+        check_counts(
+            "a shared reconstructor", n_res=(n_res, 0), n_up=(n_up, 0), layers=(n_res + n_up, 1)
+        )
+        if feature.is_vector:
+            raise InterfaceError(f"a shared reconstructor reads maps, got the vector {feature}")
+        widths = halved_widths(reflected(feature), n_up)
+        height, width = (2**n_up * side for side in feature.shape[1:])
+        grown = FeatureSpec(widths[-1], height, width, space)
+        self.declare({"feature": feature}, {"feature": grown})
+        self.body = nn.Sequential(
+            *(ReflectBlock(widths[0]) for _ in range(n_res)),
+            *(_smooth_doubling(a, b) for a, b in pairwise(widths)),
+        )
+        kaiming_init(self)
+
+    def forward(self, feature: Tensor) -> Tensor:
+        return self.body(feature)
+
+
+@register("conditional_reconstructor")
+class ConditionalReconstructor(Component):
+    """The decoder of Fader networks: the codes join the feature again before every doubling.
+
+    The feature need not tell the codes, so a critic of features (`domain_discriminator`) may take
+    them out of it. Transposed convolutions with batch norm; channels double from `width`, at the
+    picture, up to those of the feature. Codes are scaled to -1..1 inside, 2y - 1.
+
+    Ports: feature (B, C, H, H), each code by its name (B, n) in 0..1 -> image (B, 3, H′, H′) in
+    -1..1, H′ = H doubled once or more.
+    Lample et al., Fader Networks, NIPS 2017.
+    """
+
+    def __init__(
+        self,
+        feature: FeatureSpec,
+        image: FeatureSpec,
+        codes: dict[str, FeatureSpec],
+        width: int = 32,
+    ) -> None:
+        super().__init__()
+        check_counts("a conditional reconstructor", width=(width, 1))
+        n_codes = code_entries(codes, "a conditional reconstructor reads", beside="feature")
+        n_up = (image.height or 0).bit_length() - (feature.height or 0).bit_length()
+        check_counts("a conditional reconstructor", doublings=(n_up, 1))
+        picture = enlarged(feature, 2**n_up, image)
+        self.declare({"feature": feature, **codes}, {"image": picture})
+        inner = [min(width * 2**i, feature.channels) for i in reversed(range(n_up - 1))]
+        widths = [feature.channels, *inner]
+        self.grow = nn.ModuleList(
+            upconv(a + n_codes, b, nn.BatchNorm2d) for a, b in pairwise(widths)
+        )
+        self.head = nn.ConvTranspose2d(widths[-1] + n_codes, image.channels, 4, 2, 1)
+        dcgan_init(self)
+
+    def forward(self, feature: Tensor, *values: Tensor) -> Tensor:
+        y = 2 * torch.cat(values, 1) - 1
+        for double in self.grow:
+            feature = double(joined(feature, y))
+        return torch.tanh(self.head(joined(feature, y)))
+
+
 @register("background_painter")
 class BackgroundPainter(Component):
     """A 3×3 convolution with tanh: the first picture of the hierarchy, that others paint over.
@@ -140,3 +258,23 @@ def enlarged(feature: FeatureSpec, factor: int, image: FeatureSpec) -> FeatureSp
             f"a reconstructor that enlarges {feature} {factor} times gives {sides}, not {image}"
         )
     return image
+
+
+def halved_widths(feature: FeatureSpec, n_up: int) -> list[int]:
+    """The channels of `feature` and after each of `n_up` halvings of them."""
+    if feature.channels % 2**n_up:
+        raise InterfaceError(
+            f"{n_up} doublings of the side halve the channels as often: {feature} has to have a "
+            f"multiple of {2**n_up}"
+        )
+    return [feature.channels // 2**i for i in range(n_up + 1)]
+
+
+def _smooth_doubling(n_in: int, n_out: int) -> nn.Sequential:
+    """MUNIT's doubling: nearest upsampling, a 5×5 convolution, norm, ReLU."""
+    return nn.Sequential(
+        nn.Upsample(scale_factor=2),
+        reflect_conv(n_in, n_out, 5),
+        SampleNorm(n_out),
+        nn.ReLU(inplace=True),
+    )

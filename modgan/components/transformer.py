@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import torch
-from einops import repeat
+from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from modgan.component import Component, register
+from modgan.components.encoder import check_counts, reflected
 from modgan.layers import (
+    AdainBlock,
     PreactBlock,
     ResidualBlock,
     conv,
     joint_stage,
+    kaiming_init,
     orthogonal_init,
     same_block,
 )
@@ -139,6 +142,55 @@ class ChildTransformer(Component):
 
     def forward(self, feature: Tensor, value: Tensor) -> Tensor:
         return self.narrow(self.joint(joined(feature, value)))
+
+
+@register("adain_transformer")
+class AdainTransformer(Component):
+    """Gives content a style: residual blocks whose norms take scale and shift from the style.
+
+    An MLP of two layers of `hidden` units maps the style to (scale, shift) of the two norms of
+    every block. The result is read by the reconstructor of this style's domain: name its `space`.
+
+    Ports: feature (B, C, H, W), style (B, n_style) normal -> feature (B, C, H, W).
+    The MLP and the AdaIN blocks of the decoder of MUNIT (Huang et al., ECCV 2018).
+    """
+
+    def __init__(
+        self,
+        feature: FeatureSpec,
+        n_style: int = 8,
+        n_res: int = 4,
+        hidden: int = 256,
+        space: str = "",
+    ) -> None:
+        super().__init__()
+        check_counts("an AdaIN transformer", n_res=(n_res, 1), hidden=(hidden, 1))
+        if feature.is_vector:
+            raise InterfaceError(f"a transformer changes maps, got the vector {feature}")
+        reflected(feature)
+        styled = FeatureSpec(feature.channels, feature.height, feature.width, space)
+        style = FeatureSpec(n_style, space="normal")
+        self.declare({"feature": feature, "style": style}, {"feature": styled})
+        c = self.channels = feature.channels
+        self.mlp = nn.Sequential(
+            nn.Linear(n_style, hidden),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden, n_res * 2 * 2 * c),
+        )
+        self.blocks = nn.ModuleList(AdainBlock(c) for _ in range(n_res))
+        kaiming_init(self)
+
+    def forward(self, feature: Tensor, style: Tensor) -> Tensor:
+        for block, modulation in zip(self.blocks, self.modulations(style).unbind(), strict=True):
+            feature = block(feature, modulation)
+        return feature
+
+    def modulations(self, style: Tensor) -> Tensor:
+        """Scale and shift of both norms of every block, (n_res, 2, 2, B, C, 1, 1)."""
+        pattern = "b (block norm kind c) -> block norm kind b c 1 1"
+        return rearrange(self.mlp(style), pattern, norm=2, kind=2, c=self.channels)
 
 
 def trunk(n_in: int, n_res: int, width: int) -> nn.Sequential:

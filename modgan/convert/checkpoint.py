@@ -117,14 +117,36 @@ def read(path: Path, statistics: bool = False) -> Checkpoint:
 
     `statistics` keeps those of the norms, which count where norms are batch norms.
     """
+    return _checkpoint(path, _loaded(path), statistics)
+
+
+def read_domains(path: Path) -> Checkpoint:
+    """The state dicts of the domains a and b in one file, {"a": …, "b": …}, as `a.…` and `b.…`.
+
+    In safetensors, which hold one dictionary, they have these names already.
+    """
+    state = _loaded(path)
+    both = isinstance(state, Mapping) and set(state) == {"a", "b"}
+    if both and all(isinstance(inner, Mapping) for inner in state.values()):
+        state = {f"{side}.{key}": value for side in "ab" for key, value in state[side].items()}
+    if not isinstance(state, Mapping) or {str(key)[:2] for key in state} != {"a.", "b."}:
+        names = map(repr, state) if isinstance(state, Mapping) else [type(state).__name__]
+        raise ZooError(
+            f"{path}: expects the state dicts of two domains, {{'a': …, 'b': …}}, as the program "
+            f"writes them; got {few(list(names))}"
+        )
+    return _checkpoint(path, state, statistics=False)
+
+
+def _loaded(path: Path) -> Any:
+    """What a file holds, tensors and plain containers alone."""
     if path.suffix not in {*PICKLED, ".safetensors"}:
         raise ZooError(f"{path}: expects a file {', '.join(sorted(PICKLED))} or .safetensors")
     with path.open("rb") as file:
         try:
             if path.suffix == ".safetensors":
-                state: Any = load(file.read())
-            else:
-                state = torch.load(file, map_location="cpu", weights_only=True)
+                return load(file.read())
+            return torch.load(file, map_location="cpu", weights_only=True)
         except UNREADABLE as error:
             raise ZooError(
                 f"{path}: cannot be read as a checkpoint of tensors alone "
@@ -132,6 +154,10 @@ def read(path: Path, statistics: bool = False) -> Checkpoint:
                 "never run; get it again, or save `model.state_dict()` with the program it comes "
                 "from"
             ) from None
+
+
+def _checkpoint(path: Path, state: Any, statistics: bool) -> Checkpoint:
+    """The tensors of a state dict, with the statistics of the norms or without."""
     tensors = _tensors(state, path)
     if statistics:
         return Checkpoint(path, _counted(tensors))

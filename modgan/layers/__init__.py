@@ -1,9 +1,12 @@
 """Blocks without ports, for components to be built from."""
 
+from modgan.layers.adain import AdainBlock as AdainBlock
+from modgan.layers.adain import adain as adain
 from modgan.layers.conv import conv as conv
 from modgan.layers.conv import leaky as leaky
 from modgan.layers.conv import leaky_norm as leaky_norm
 from modgan.layers.conv import plain_conv as plain_conv
+from modgan.layers.conv import reflect_conv as reflect_conv
 from modgan.layers.conv import upconv as upconv
 from modgan.layers.gated import GatedBlock as GatedBlock
 from modgan.layers.gated import GatedGrowth as GatedGrowth
@@ -12,8 +15,11 @@ from modgan.layers.gated import joint_stage as joint_stage
 from modgan.layers.gated import same_block as same_block
 from modgan.layers.gated import up_block as up_block
 from modgan.layers.init import dcgan_init as dcgan_init
+from modgan.layers.init import kaiming_init as kaiming_init
 from modgan.layers.init import orthogonal_init as orthogonal_init
 from modgan.layers.noise import Noise as Noise
+from modgan.layers.noise import noised as noised
+from modgan.layers.norm import SampleNorm as SampleNorm
 from modgan.layers.norm import group_norm as group_norm
 from modgan.layers.norm import instance_norm as instance_norm
 from modgan.layers.patch import patch_basis as patch_basis
@@ -21,3 +27,4 @@ from modgan.layers.resample import resized as resized
 from modgan.layers.residual import PreactBlock as PreactBlock
 from modgan.layers.residual import ReflectBlock as ReflectBlock
 from modgan.layers.residual import ResidualBlock as ResidualBlock
+from modgan.layers.reversal import reversed_gradient as reversed_gradient

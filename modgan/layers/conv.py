@@ -37,8 +37,14 @@ def upconv(n_in: int, n_out: int, norm: Norm = instance_norm) -> nn.Sequential:
 
 
 def plain_conv(layer: nn.Conv2d | nn.ConvTranspose2d) -> nn.Sequential:
-    """A convolution, instance norm without weights, ReLU: CycleGAN's block."""
+    """A convolution, instance norm without weights, ReLU: the block of CycleGAN and MUNIT."""
     return nn.Sequential(layer, nn.InstanceNorm2d(layer.out_channels), nn.ReLU(inplace=True))
+
+
+def reflect_conv(n_in: int, n_out: int, kernel: int, stride: int = 1) -> nn.Conv2d:
+    """A convolution over reflected borders: odd kernels keep H and W, 4 of stride 2 halve them."""
+    padding = (kernel - 1) // 2
+    return nn.Conv2d(n_in, n_out, kernel, stride, padding, padding_mode="reflect")
 
 
 def leaky(layer: nn.Conv2d | nn.Linear) -> nn.Sequential:

@@ -35,3 +35,15 @@ def orthogonal_init(module: nn.Module) -> None:
             layer.bias is not None
         ):
             nn.init.zeros_(layer.bias)
+
+
+def kaiming_init(module: nn.Module) -> None:
+    """Convolutions and linear layers N(0, 2 / inputs), their biases 0: MUNIT and UNIT.
+
+    He et al., Delving deep into rectifiers, ICCV 2015.
+    """
+    for layer in module.modules():
+        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+            nn.init.kaiming_normal_(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)

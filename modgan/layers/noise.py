@@ -6,6 +6,14 @@ import torch
 from torch import Tensor, nn
 
 
+def noised(x: Tensor, std: float = 1.0) -> Tensor:
+    """x + std·n with n ~ N(0, 1) drawn anew for every element.
+
+    With std 1 a sample of UNIT's posterior N(x, 1), for training; at test time x is used itself.
+    """
+    return x + std * torch.randn_like(x)
+
+
 class Noise(nn.Module):
     """x + std·n with n ~ N(0, 1) drawn anew for every element, in evaluation mode too."""
 
@@ -14,4 +22,4 @@ class Noise(nn.Module):
         self.std = std
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.std * torch.randn_like(x)
+        return noised(x, self.std)
