@@ -133,12 +133,15 @@ def card_rows(
 ) -> list[dict[str, Any]]:
     """The rows of the card."""
     full = list(sets.values())[-1]
-    values = {f"judge accuracy on real digits, {name}": value for name, value in real.items()}
-    values |= {f"all T's, error, {name}": full[name] for name in (*ATTRIBUTES, "all")}
-    values["all T's, spread between orders"] = full["spread"]
-    values |= {f"distance within a number over that of real ones, {k}": v for k, v in apart.items()}
-    same = {"split": "drawn from noise", "n": n, "command": command}
-    return [{"name": k, "value": round(v, 4), **same} for k, v in values.items()]
+    read = {f"judge accuracy on real digits, {name}": value for name, value in real.items()}
+    drawn = {f"all T's, error, {name}": full[name] for name in (*ATTRIBUTES, "all")}
+    drawn["all T's, spread between orders"] = full["spread"]
+    drawn |= {f"distance within a number over that of real ones, {k}": v for k, v in apart.items()}
+    return [
+        {"name": k, "value": round(v, 4), "split": split, "n": n, "command": command}
+        for split, values in (("real digits, held out", read), ("drawn from noise", drawn))
+        for k, v in values.items()
+    ]
 
 
 def main() -> None:

@@ -22,17 +22,19 @@ def command(kind: str) -> str:
     return found[1]
 
 
-def test_the_first_lines_of_python_run(
+def test_all_lines_of_python_run(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = re.search(r"```python\n(.+?)```", README, re.S)
-    assert found
+    blocks = re.findall(r"```python\n(.+?)```", README, re.S)
+    assert blocks
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    exec(found[1], names)
-    with Image.open("edited.png") as edited:
-        assert edited.size == (64, 64)
+    for block in blocks:
+        exec(block, names)
+    for written in ("edited.png", "three.png"):
+        with Image.open(written) as picture:
+            assert picture.size == (64, 64)
     assert "T_smile: feature smile -> feature mask_smile" in capsys.readouterr().out
     tensors = names["tensors"]
     assert isinstance(tensors, dict) and tensors["mask_hair"].shape == (1, 1, 16, 16)

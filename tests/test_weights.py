@@ -11,6 +11,8 @@ import modgan
 from modgan.card import page
 from modgan.data.images import batch, normalise
 from modgan.data.portraits import ATTRIBUTES, Portraits
+from modgan.metrics.drawing import errors, even
+from modgan.metrics.editors import generating
 from modgan.metrics.edits import accuracy, apply_codes, score
 from modgan.zoo import released
 
@@ -56,3 +58,13 @@ def test_the_default_zoo_edits_people_it_never_saw() -> None:
         assert s.error <= 0.1 and s.kept >= 0.95, name
         assert s.inside <= 0.6 * s.inside_copy and s.outside <= 4.5, name
         assert s.masks[name] >= 5, name
+
+
+def test_digits_are_drawn_as_asked_for_in_any_order() -> None:
+    zoo, judge = modgan.load("digits"), modgan.load("digits_judge")["Q"]
+    labels = {name: list(spec.labels) for name, spec in judge.outputs.items()}
+    rng = torch.Generator().manual_seed(77)
+    wanted = even(60, [len(values) for values in labels.values()], rng)
+    z = torch.randn(60, zoo["G"].inputs["z"].channels, generator=rng)
+    for chain, wrong in errors(generating(zoo, labels), judge, z, wanted, drawn=1):
+        assert wrong["number"] <= 0.1 and wrong["all"] <= 0.2, chain
