@@ -43,7 +43,7 @@ class Settings(Data):
     """Every knob once."""
 
     channels: int = 24  # width of the first convolution of Q
-    s_width: int = 8  # width of S at full size
+    s_width: int = 6  # width of S at full size
     pictures: int = 8_000  # drawn birds
     data_seed: int = 7  # of the birds; the zoos train on 1, tests run on 99
     split: str = "all"  # which pictures of a folder to learn from: train or all
@@ -150,6 +150,7 @@ recipe = replace(
     phases=phases,
     card=lambda s: card(s, {"read": ["Q"], "segment": ["S: image -> object"]}),
     smoke={**base.smoke, "s_width": 2},
+    layout=torch.contiguous_format,
 )
 
 if __name__ == "__main__":

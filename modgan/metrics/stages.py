@@ -18,6 +18,8 @@ from modgan.data.images import mask_image, to_image
 Parts = Mapping[str, Component]
 STAGES = ["G_background", "R_background", "G_parent", "R_parent", "T_child", "R_child"]
 CODES = ("background", "parent", "child")
+SOURCES = ("background", "texture", "shape", "pose")  # the pictures that MixNMatch mixes
+BATCH = 100
 TITLES = ("background", "parent mask", "parent", "child mask", "child")
 
 
@@ -64,6 +66,17 @@ def coded(parts: Parts, picture: Mapping[str, Tensor]) -> dict[str, Tensor]:
         "parent": parts["Q_p"](picture["shape"]),
         "child": parts["Q_c"](picture["texture"]),
     }
+
+
+def in_batches(parts: Parts, codes: Mapping[str, Tensor], feature: Tensor | None = None) -> Painted:
+    """`painted` of many codes, without gradients."""
+    count, made = len(codes["background"]), list[Painted]()
+    with torch.inference_mode():
+        for at in range(0, count, BATCH):
+            some = {name: code[at : at + BATCH] for name, code in codes.items()}
+            inner = None if feature is None else feature[at : at + BATCH]
+            made.append(painted(parts, some, inner))
+    return Painted(*(torch.cat(each) for each in zip(*made, strict=True)))
 
 
 def onehot_codes(parts: Parts, z: Tensor, indices: Mapping[str, Tensor]) -> dict[str, Tensor]:
