@@ -44,14 +44,14 @@ class Settings(Data):
 
     channels: int = 24  # width of the first convolution of Q
     s_width: int = 6  # width of S at full size
-    pictures: int = 8_000  # drawn birds
+    pictures: int = 10_000  # drawn birds
     data_seed: int = 7  # of the birds; the zoos train on 1, tests run on 99
     split: str = "all"  # which pictures of a folder to learn from: train or all
     batch: int = 48  # pictures a step
     shift: int = 4  # pixels that a picture is moved at most
     noise: float = 0.1  # largest standard deviation of the noise, in -1..1
     lr: float = 2e-3
-    steps: int = 1_200
+    steps: int = 1_600
     decay: float = 1.0  # share of the steps, the last, in which the rates fall to 0
     ema: float = 0.98
 

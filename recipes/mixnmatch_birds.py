@@ -10,8 +10,8 @@ the codes they were made of. Encoders also name the codes of pictures made of an
 stage is `mixnmatch_birds_features.py`.
 
 The official program sets the G that learns back to its average after every epoch (it saves the
-average and takes it up again); here G goes on as it is. For the losses that are not published see
-`finegan_birds.py`.
+average and takes it up again); here G goes on as it is, and the encoders are averaged, too. For
+the losses that are not published see `finegan_birds.py`.
 """
 
 from __future__ import annotations
