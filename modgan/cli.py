@@ -1,4 +1,4 @@
-"""The `modgan` command: edit, list, info, train, report, pack, convert."""
+"""The `modgan` command: edit, mix, list, info, train, report, pack, convert."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ from modgan.train.report import report
 from modgan.zoo import DEFAULT, Zoo, ZooError, compose, inspect, load, released
 
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+SOURCES = ("background", "texture", "shape", "pose")  # the pictures that are mixed
+MIXING = "birds"  # the zoo that mixes them
 MISTAKES = (InterfaceError, UnknownName, ZooError, DataError, OSError)  # what users can mend
 
 
@@ -38,7 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="modgan", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for add in (_add_edit, _add_list, _add_info, _add_train, _add_report, _add_pack, _add_convert):
+    training = (_add_train, _add_report, _add_pack, _add_convert)
+    for add in (_add_edit, _add_mix, _add_list, _add_info, *training):
         add(commands)
     given, rest = parser.parse_known_args(argv)
     if rest and given.command != "train":
@@ -163,6 +166,50 @@ def _targets(sources: Sequence[Path], out: Path) -> list[Path]:
     if lost:
         raise InterfaceError(f"-o {out}: would overwrite {min(lost)}: choose another place")
     return targets
+
+
+def _add_mix(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("mix", help="one picture of what four pictures show (MixNMatch)")
+    for name in SOURCES:
+        parser.add_argument(f"--{name}", type=Path, metavar="IMAGE", help=f"gives the {name}")
+    parser.add_argument(
+        "--mode",
+        choices=("code", "feature"),
+        default="code",
+        help="feature: the shape's picture also gives the pose, and details of both (%(default)s)",
+    )
+    parser.add_argument("--zoo", action="append", help=f"as for edit ({MIXING})")
+    parser.add_argument("-o", "--out", type=Path, required=True, help="the picture to write")
+    parser.set_defaults(act=_mix)
+
+
+def _mix(given: argparse.Namespace, _: Sequence[str]) -> int:
+    """Mix the pictures, of which every one that is needed must be there."""
+    needed = SOURCES if given.mode == "code" else SOURCES[:-1]
+    files = {name: getattr(given, name) for name in needed}
+    missing = [f"--{name} IMAGE" for name, file in files.items() if file is None]
+    if missing:
+        raise InterfaceError(f"--mode {given.mode} needs {', '.join(missing)} as well")
+    if given.mode == "feature" and given.pose:
+        raise InterfaceError("--pose: in feature mode the shape's picture gives it; leave it out")
+    absent = [
+        f"--{name} {file}: no such file" for name, file in files.items() if not file.is_file()
+    ]
+    if absent:
+        raise DataError(f"{'; '.join(absent)}; check the path")
+    if given.out.suffix.lower() not in PICTURES:
+        raise InterfaceError(
+            f"-o {given.out}: expects a picture, one of {', '.join(sorted(PICTURES))}"
+        )
+    if given.out.resolve() in {file.resolve() for file in files.values()}:
+        raise InterfaceError(f"-o {given.out}: would overwrite it: choose another place")
+    zoo = reduce(or_, [load(source) for source in given.zoo or [MIXING]])
+    steps = zoo.card.graphs.get(f"{given.mode}_mode", mixnmatch.GRAPHS[f"{given.mode}_mode"])
+    out = compose(steps, zoo).apply(**files)
+    with replacing(given.out) as temporary:
+        out["image"].save(temporary)
+    print(given.out)
+    return 0
 
 
 def _add_list(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

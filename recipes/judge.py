@@ -35,14 +35,18 @@ def judge(
         return {"Q": AttributeCoder(image(s.size), labels, s.channels)}
 
     def batch(s: Any, at: Share) -> Batch:
-        """Pictures, shifted a little and half of them with noise, and their labels."""
+        """Pictures, shifted a little and half of them with noise, and their labels.
+
+        What pictures have beside red, green and blue comes with them, in 0..1.
+        """
         data, rng = pictures(s), at.own(s.seed)
         x, labels = at.draw(data, s.batch, s.seed)
-        x = shifted(x, s.shift, rng)
+        whole = shifted(x, s.shift, rng)
+        x, beside = whole[:, :3], (whole[:, 3:] + 1) / 2
         strength = s.noise * torch.rand(s.batch, 1, 1, 1, generator=rng)
         strength[::2] = 0
         noise = torch.randn(x.shape, generator=rng)
-        return {"image": x + strength * noise, "labels": labels}
+        return {"image": x + strength * noise, "labels": labels, "beside": beside}
 
     def phases(s: Any) -> list[Phase]:
         weights = dict.fromkeys(pictures(s).attributes, 1.0)

@@ -210,7 +210,6 @@ def test_people_edit_by_label(parts: dict[str, Component]) -> None:
     [
         (lambda: DcganGenerator(CODES, FeatureSpec(8, 6, 6)), "feature is a square of 4, 8, 16"),
         (lambda: DcganGenerator(CODES, FeatureSpec(8, 8, 4)), "feature is a square of 4, 8, 16"),
-        (lambda: DcganGenerator({}, FEATURE), "reads vectors beside 'z', at least one; got none"),
         (lambda: DcganGenerator({"z": CODES["hair"]}, FEATURE), "beside 'z', .* got z: 3 of"),
         (lambda: DcganGenerator({"f": FEATURE}, FEATURE), "got f: 4×8×8 of faces@test"),
         (lambda: DcganReconstructor(FEATURE, image(8)), r"2 times gives \[16, 16\], not 3×8×8"),

@@ -127,6 +127,19 @@ def test_a_part_that_no_phase_trains_is_an_error() -> None:
         Trainer(made(), phases(Settings())[:1])
 
 
+def test_a_phase_trains_a_piece_of_a_part() -> None:
+    made = parts(Settings())
+    before = {name: tensor.clone() for name, tensor in made["R"].state_dict().items()}
+    trainer = Trainer(made, [Phase("R", ("R.head",), r_loss, {"image": 1.0}, 1e-2)], frozen=["E"])
+    next(trainer.steps(shares(Settings())))
+    after = made["R"].state_dict()
+    moved = {name.partition(".")[0] for name in after if not torch.equal(after[name], before[name])}
+    assert moved == {"head"}
+    assert trainer.trained == {"R": ["R"]} and list(trainer.pieces["R"]) == ["R.head"]
+    with pytest.raises(TrainingError, match=r"phase R trains 'R.tail', which fits none of E, R"):
+        Trainer(made, [Phase("R", ("R.tail",), r_loss, {"image": 1.0}, 1e-2)], frozen=["E"])
+
+
 def test_a_pattern_that_fits_nothing_is_an_error() -> None:
     phase = Phase("T", ("T_*",), r_loss, {"image": 1.0}, 1e-3)
     with pytest.raises(TrainingError, match=r"phase T trains 'T_\*', which fits none of E, R"):

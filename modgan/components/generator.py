@@ -56,20 +56,22 @@ class DcganGenerator(Component):
 
     Codes are scaled to -1..1 inside, 2y - 1, as the official network takes them.
 
+    Without codes it is DCGAN's generator.
+
     Ports: z (B, n_z) normal, each code by its name (B, n) in 0..1 -> feature (B, C, H, W).
     Perarnau et al., Invertible Conditional GANs for image editing, 2016.
     """
 
     def __init__(self, codes: dict[str, FeatureSpec], feature: FeatureSpec, n_z: int = 100) -> None:
         super().__init__()
-        n_codes = code_entries(codes, "a generator reads", beside="z")
+        n_codes = code_entries(codes, "a generator reads", beside="z") if codes else 0
         self.declare({"z": FeatureSpec(n_z, space="normal"), **codes}, {"feature": feature})
         self.start, self.grow = growth(n_z + n_codes, feature, nn.BatchNorm2d)
         dcgan_init(self)
 
     def forward(self, z: Tensor, *values: Tensor) -> Tensor:
-        y = 2 * torch.cat(values, 1) - 1
-        return self.grow(self.start(rearrange(torch.cat([z, y], 1), "b n -> b n 1 1")))
+        y = [2 * value - 1 for value in values]
+        return self.grow(self.start(rearrange(torch.cat([z, *y], 1), "b n -> b n 1 1")))
 
 
 @register("noise_generator")

@@ -7,7 +7,7 @@ import inspect
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,9 @@ def _check_names(recipe: Recipe) -> None:
 
 def _add_flags(group: argparse._ArgumentGroup, record: Any) -> None:
     """One flag per field of a dataclass, explained by its comment."""
-    meanings = dict(re.findall(r"^    (\w+): .*?  # (.*)$", inspect.getsource(type(record)), re.M))
+    kinds = [kind for kind in reversed(type(record).__mro__) if is_dataclass(kind)]
+    source = "".join(inspect.getsource(kind) for kind in kinds)
+    meanings = dict(re.findall(r"^    (\w+): .*?  # (.*)$", source, re.M))
     for item in fields(record):
         default = getattr(record, item.name)
         flag = "--" + item.name.replace("_", "-")

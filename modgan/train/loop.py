@@ -63,9 +63,9 @@ class Share:
 class Phase:
     """One optimizer and what it minimises.
 
-    `trains` names parts by patterns ("T_*"); `loss` returns unweighted named terms, each of which
-    has its weight in `weights`; the phase acts in every `every`-th step after `start`, up to and
-    with `stop`.
+    `trains` names parts by patterns ("T_*"), or pieces of them ("D.head"); `loss` returns
+    unweighted named terms, each of which has its weight in `weights`; the phase acts in every
+    `every`-th step after `start`, up to and with `stop`.
     """
 
     name: str
@@ -116,7 +116,11 @@ class Trainer:
         self.parts, self.phases, self.rate = parts, tuple(phases), rate
         self.seed, self.slot, self.precision = seed, slot, precision
         self.step = self.order = 0
-        self.trained = {phase.name: _matching(phase, parts) for phase in phases}
+        self.pieces = {phase.name: _matching(phase, parts) for phase in phases}
+        self.trained = {
+            name: list(dict.fromkeys(piece.partition(".")[0] for piece in pieces))
+            for name, pieces in self.pieces.items()
+        }
         idle = set(parts).difference(frozen, *self.trained.values())
         if idle:
             raise TrainingError(f"no phase trains {', '.join(sorted(idle))}: name it in a phase")
@@ -128,7 +132,7 @@ class Trainer:
         }
 
     def _optimizer(self, phase: Phase) -> torch.optim.Adam:
-        parameters = [p for name in self.trained[phase.name] for p in self.parts[name].parameters()]
+        parameters = [p for piece in self.pieces[phase.name].values() for p in piece.parameters()]
         return torch.optim.Adam(parameters, lr=phase.lr, betas=phase.betas, fused=True)
 
     def steps(self, batches: Iterable[Sequence[Batch]]) -> Iterator[Progress]:
@@ -142,11 +146,13 @@ class Trainer:
             yield Progress(self.step, {self.phases[at].name: self._act(at, shares) for at in due})
 
     def _act(self, at: int, shares: Sequence[Batch]) -> dict[str, float]:
-        """One optimizer step of a phase; other parts are frozen and stay bit-identical."""
+        """One optimizer step of a phase; all else is frozen and stays bit-identical."""
         phase = self.phases[at]
         optimizer, scaler = self.optimizers[phase.name], self.scalers[phase.name]
-        for name, part in self.parts.items():
-            part.requires_grad_(name in self.trained[phase.name])
+        for part in self.parts.values():
+            part.requires_grad_(False)
+        for piece in self.pieces[phase.name].values():
+            piece.requires_grad_(True)
         for group in optimizer.param_groups:
             group["lr"] = phase.lr * self.rate(self.step)
         optimizer.zero_grad()
@@ -210,14 +216,20 @@ class Trainer:
             self.scalers[name].load_state_dict(state["scalers"][name])
 
 
-def _matching(phase: Phase, parts: Mapping[str, nn.Module]) -> list[str]:
-    """The parts that a phase trains; a pattern that fits none is an error."""
+def _matching(phase: Phase, parts: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
+    """What a phase trains by name, parts or their pieces; a pattern that fits none is an error."""
+    found: dict[str, nn.Module] = {}
+    for name, part in parts.items():
+        for pattern in phase.trains:
+            of_part, dot, piece = pattern.partition(".")
+            if fnmatchcase(name, of_part) and piece in dict(part.named_modules()):
+                found[name + dot + piece] = part.get_submodule(piece)
     for pattern in phase.trains:
-        if not any(fnmatchcase(name, pattern) for name in parts):
+        if not any(fnmatchcase(name, pattern) for name in found):
             raise TrainingError(
                 f"phase {phase.name} trains {pattern!r}, which fits none of {', '.join(parts)}"
             )
-    return [name for name in parts if any(fnmatchcase(name, p) for p in phase.trains)]
+    return found
 
 
 def _weighted(phase: Phase, terms: Mapping[str, Tensor]) -> Tensor:

@@ -92,7 +92,8 @@ class _Run:
     def build(self) -> None:
         """Make the parts, compose what the recipe promises, and prepare to train."""
         recipe, settings, engine = self.recipe, self.settings, self.engine
-        parts = {k: _placed(part, engine.device) for k, part in recipe.parts(settings).items()}
+        made, where = recipe.parts(settings), (engine.device, recipe.layout)
+        parts = {name: _placed(part, *where) for name, part in made.items()}
         graphs = [Graph(steps, parts) for steps in recipe.card(settings).graphs.values()]
         used = {step.part for graph in graphs for step in graph.steps}
         exported = {name: part for name, part in parts.items() if name in used}
@@ -341,10 +342,10 @@ def _check(engine: Engine, book: Bookkeeping) -> None:
 NAN = ("stop", "rollback")
 
 
-def _placed(part: Component, device: str) -> Component:
-    """On its device, in the memory layout that convolutions like; values do not depend on it."""
+def _placed(part: Component, device: str, layout: torch.memory_format) -> Component:
+    """On its device, in the memory layout of its recipe; values do not depend on it."""
     anything: Any = part  # torch's stubs do not know memory_format here
-    return anything.to(device=device, memory_format=torch.channels_last)
+    return anything.to(device=device, memory_format=layout)
 
 
 def _moved(batch: Batch, device: str) -> Batch:

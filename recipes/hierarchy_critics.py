@@ -1,0 +1,282 @@
+"""The critics and losses that FineGAN and MixNMatch share.
+
+D_background sees patches, D_parent and D_child tell codes from what each stage cut out; D_child
+also tells real objects from made ones. What G makes of the codes of a step is painted once, in
+the first phase, and kept with its graph for the last: D's learn before G, from the same pictures.
+Axes: B batch, n labels, h w patches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import birds_data
+import torch
+import torch.nn.functional as F
+from birds_data import Codes, codes, labels_of
+from torch import Tensor
+
+from modgan.component import Component
+from modgan.components import (
+    BackgroundDiscriminator,
+    BackgroundPainter,
+    ChildTransformer,
+    CodeDiscriminator,
+    SoftCoder,
+    StagePainter,
+)
+from modgan.data.boxed import SPARE
+from modgan.layers import resized
+from modgan.losses import bce, classification, logistic_d, logistic_g, patch_weights, r1
+from modgan.metrics.stages import CODES, STAGES, Painted, onehot_codes, painted
+from modgan.spec import image
+from modgan.train import Batch, Phase, Share, TrainingError
+
+Parts = Mapping[str, Component]
+Terms = dict[str, Tensor]
+STRIDES = {16: (2, 1), 22: (2, 2), 34: (2, 2, 1)}  # pixels that a patch has -> of which critic
+
+
+@dataclass(frozen=True)
+class Hierarchy(Codes):
+    """Every knob that both recipes have once."""
+
+    field: int = 16  # pixels a side of the patches that D_background sees: 16, 22 or 34
+    d_background: int = 32  # width of the first convolution of D_background
+    d_parent: int = 16  # of D_parent, and of the critic of the background's code
+    d_child: int = 24  # of D_child
+    batch: int = 16
+    lr: float = 2e-4
+    w_patch: float = 10.0  # real or made, of patches of the background
+    w_background_code: float = 1.0  # the background's code is read off it; 0 leaves that out
+    w_area: float = 10.0  # how far the mean of the parent's mask leaves its bounds
+    least_area: float = 0.06  # share of the picture that a parent covers at least
+    most_area: float = 0.28  # and at most
+    w_inside: float = 2.0  # the child's mask where the parent's is not
+    w_binary: float = 0.5  # masks between 0 and 1, mean m(1 − m)
+    w_r1: float = 1.0  # penalty on the critics' slope at real pictures
+    r1_every: int = 8  # steps between such penalties
+    n_res: int = 1  # residual blocks of a stage
+
+
+SMOKE: dict[str, Any] = {  # what a smoke run changes
+    "size": 32,
+    "pictures": 12,
+    "backgrounds": 2,
+    "parents": 2,
+    "children": 4,
+    "n_z": 4,
+    "d_background": 4,
+    "d_parent": 2,
+    "d_child": 2,
+    "batch": 3,
+    "r1_every": 2,
+    "steps": 6,
+    "workers": 0,
+}
+PUBLISHED: dict[str, Any] = {  # as the papers have it, on CUB at 128²
+    "split": "all",
+    "size": 128,
+    "side": 126,
+    "around": 1.5,
+    "spare": SPARE,
+    "parents": 20,
+    "children": 200,
+    "tied_background": True,
+    "n_z": 100,
+    "field": 34,
+    "d_background": 64,
+    "d_child": 64,
+    "n_res": 2,
+    "w_background_code": 0.0,
+    "w_area": 0.0,
+    "w_inside": 0.0,
+    "w_binary": 0.0,
+    "w_r1": 0.0,
+    "decay": 0.0,
+}
+
+
+# --- parts ------------------------------------------------------------------------------------
+
+
+def doublings(size: int) -> int:
+    """How often 4×4 doubles to pictures of `size`."""
+    if size < 16 or size & (size - 1):
+        raise TrainingError(f"--size {size}: a hierarchy paints 16, 32, 64, … pixels a side")
+    return size.bit_length() - 3
+
+
+def read_widths(size: int, width: int, most: int) -> tuple[int, ...]:
+    """Channels of a reader of pictures: doubled at each halving, up to `most` widths, then 8."""
+    return (*(width * min(2**i, most) for i in range(doublings(size))), 8 * width)
+
+
+def painted_by(
+    s: Hierarchy, behind: Component, inner: Component, width: int, channels: int
+) -> dict[str, Component]:
+    """The six parts, given the first stage of background and parent; sizes of the child stage."""
+    picture, feature = image(s.size), inner.outputs["feature"]
+    labels = labels_of(s)["child"]
+    dress = ChildTransformer(feature, "child", labels, width, channels, s.n_res, "child@training")
+    child = dress.outputs["feature"]
+    made = (
+        behind,
+        BackgroundPainter(behind.outputs["feature"], picture),
+        inner,
+        StagePainter(feature, picture, "parent"),
+        dress,
+        StagePainter(child, picture, "child"),
+    )
+    return dict(zip(STAGES, made, strict=True))
+
+
+def critics(s: Hierarchy, most: int) -> dict[str, Component]:
+    """D's, whose channels double up to `most` times the first."""
+    if s.field not in STRIDES:
+        raise TrainingError(f"--field {s.field}: expects one of {', '.join(map(str, STRIDES))}")
+    picture, labels, strides = image(s.size), labels_of(s), STRIDES[s.field]
+    widths = tuple(s.d_background * 2**i for i in range(len(strides)))
+    readers = {
+        n: read_widths(s.size, w, most) for n, w in (("parent", s.d_parent), ("child", s.d_child))
+    }
+    made: dict[str, Component] = {
+        "D_background": BackgroundDiscriminator(image(s.side or s.size), widths, strides),
+        **{f"D_{n}": CodeDiscriminator(picture, n, labels[n], readers[n]) for n in readers},
+    }
+    if s.w_background_code:
+        coder = SoftCoder(picture, "background", labels["background"], readers["parent"])
+        made["D_background_code"] = coder
+    return made
+
+
+# --- a batch ----------------------------------------------------------------------------------
+
+
+def batch(s: Hierarchy, at: Share, count: int) -> Batch:
+    """Objects, full pictures and the patches of those that show background; tied codes."""
+    crops = birds_data.drawn(s, at, s.batch)
+    strides = STRIDES[s.field]
+    stride = 2 ** strides.count(2)
+    patches = (crops.fulls.shape[-1] - s.field) // stride + 1
+    assert crops.boxes is not None  # pictures() sees to it
+    return {
+        "objects": crops.objects.contiguous(),
+        "fulls": crops.fulls.contiguous(),
+        "weights": patch_weights(crops.boxes, patches, s.field, stride),
+        **codes(s, count, at.own(s.seed + 1)),
+        "count": s.batch,
+        "area": (s.least_area, s.most_area),
+        "penalise": s.w_r1 > 0 and at.step % s.r1_every == 0,
+    }
+
+
+def made(parts: Parts, batch: Batch) -> Painted:
+    """What G makes of the codes of the step: once, with the graph that its own phase walks back."""
+    if "made" not in batch:
+        if len(batch["z"]) > batch["count"]:
+            hardest(parts, batch)
+        for name in STAGES:
+            parts[name].requires_grad_(True)
+        batch["made"] = painted(parts, onehot_codes(parts, batch["z"], batch))
+    kept: Painted = batch["made"]
+    return kept
+
+
+def hardest(parts: Parts, batch: Batch) -> None:
+    """Keep of the codes those whose child D_child believes least, as many as a batch has."""
+    keys, sure, n = ("z", *CODES), list[Tensor](), batch["count"]
+    with torch.no_grad():
+        for at in range(0, len(batch["z"]), n):
+            some = {key: batch[key][at : at + n] for key in keys}
+            cut = painted(parts, onehot_codes(parts, some["z"], some)).cut_child
+            _, logits = parts["D_child"](cut)
+            sure.append(logits.float().softmax(1).gather(1, some["child"][:, None])[:, 0])
+    kept = torch.cat(sure).argsort()[:n]
+    batch.update({key: batch[key][kept] for key in keys})
+
+
+def behind(batch: Batch, canvas: Tensor) -> Tensor:
+    """The background as D_background sees it, of the size of the full pictures."""
+    side = batch["fulls"].shape[-1]
+    return canvas if canvas.shape[-1] == side else resized(canvas, side)
+
+
+# --- losses -----------------------------------------------------------------------------------
+
+
+def background_loss(parts: Parts, batch: Batch) -> Terms:
+    """D_background: real patches without an object against made ones; which are without."""
+    D, weights = parts["D_background"], batch["weights"]
+    real, background = D(batch["fulls"])
+    fake, _ = D(behind(batch, made(parts, batch).background.detach()))
+    terms = {"real": bce(real, 1.0, weights), "fake": bce(fake, 0.0)}
+    terms |= {"background": bce(background, weights), "r1": real.new_zeros(())}
+    if batch["penalise"]:
+        terms["r1"] = r1(lambda x: D(x)[0].mean((1, 2, 3)), batch["fulls"])
+    return terms
+
+
+def child_loss(parts: Parts, batch: Batch) -> Terms:
+    """D_child without its code head: real objects against made ones."""
+    D, x = parts["D_child"], batch["objects"]
+    real, _ = D(x)
+    fake, _ = D(made(parts, batch).image.detach())
+    penalty = r1(lambda x: D(x)[0], x) if batch["penalise"] else real.new_zeros(())
+    return {"real": logistic_d(real, fake), "r1": penalty}
+
+
+def painting_loss(parts: Parts, batch: Batch) -> Terms:
+    """G: fool both critics, and let the critics of codes read every code; masks as they should be.
+
+    There is no adversarial loss on the parent's picture.
+    """
+    out = made(parts, batch)
+    patches, background = parts["D_background"](behind(batch, out.background))
+    _, parent = parts["D_parent"](out.cut_parent)
+    _, child = parts["D_child"](out.cut_child)
+    real, _ = parts["D_child"](out.image)
+    least, most = batch["area"]
+    area = out.mask_parent.mean((1, 2, 3))
+    terms = {
+        "patch": logistic_g(patches),
+        "background": bce(background, 1.0),
+        "real": logistic_g(real),
+        "parent": classification(parent, batch["parent"]),
+        "child": classification(child, batch["child"]),
+        "area": (F.relu(least - area) + F.relu(area - most)).mean(),
+        "inside": F.relu(out.mask_child - out.mask_parent).mean(),
+        "binary": torch.stack(
+            [(m - m**2).mean() for m in (out.mask_parent, out.mask_child)]
+        ).mean(),
+    }
+    if "D_background_code" in parts:
+        logits = parts["D_background_code"].scores(out.background)  # type: ignore[operator]
+        terms["background_code"] = classification(logits, batch["background"])
+    return terms
+
+
+def painting_weights(s: Hierarchy) -> dict[str, float]:
+    """The weights of `painting_loss`."""
+    masks = {"area": s.w_area, "inside": s.w_inside, "binary": s.w_binary}
+    coded = {"background_code": s.w_background_code} if s.w_background_code else {}
+    plain = dict.fromkeys(("background", "real", "parent", "child"), 1.0)
+    return {"patch": s.w_patch, **plain, **masks, **coded}
+
+
+def learned_with_g(s: Hierarchy) -> tuple[str, ...]:
+    """What learns from made pictures beside G: whatever reads a code, of D_child that alone."""
+    coder = ("D_background_code",) if s.w_background_code else ()
+    return (*STAGES, "D_parent", "D_child.joint", "D_child.labels", *coder)
+
+
+def critic_phases(s: Hierarchy) -> list[Phase]:
+    """The phases of D_background and D_child, which come before G's."""
+    first = {"real": s.w_patch, "fake": s.w_patch, "background": 1.0, "r1": s.w_r1}
+    judging = ("D_child.trunk", "D_child.real")
+    return [
+        Phase("D_background", ("D_background",), background_loss, first, s.lr),
+        Phase("D_child", judging, child_loss, {"real": 1.0, "r1": s.w_r1}, s.lr),
+    ]

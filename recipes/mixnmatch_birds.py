@@ -1,0 +1,252 @@
+"""MixNMatch, the first stage: background, texture, shape and pose are read off four pictures.
+
+    modgan train recipes/mixnmatch_birds.py                             # drawn birds: no download
+    modgan train recipes/mixnmatch_birds.py --data DIR                  # a folder in CUB's layout
+    modgan train recipes/mixnmatch_birds.py --data CUB --variant paper  # the published sizes, 128²
+
+Li et al., MixNMatch, CVPR 2020. FineGAN's hierarchy, and four encoders that read its codes: a
+critic of pairs for each tells real pictures with the codes that were read from made pictures with
+the codes they were made of. Encoders also name the codes of pictures made of any codes. The second
+stage is `mixnmatch_birds_features.py`.
+
+The official program sets the G that learns back to its average after every epoch (it saves the
+average and takes it up again); here G goes on as it is, and the encoders are averaged, too. For
+the losses that are not published see `finegan_birds.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import birds_data
+import hierarchy_critics
+import torch
+from birds_data import codes, labels_of, others
+from hierarchy_critics import (
+    PUBLISHED,
+    SMOKE,
+    Hierarchy,
+    Parts,
+    Terms,
+    critic_phases,
+    critics,
+    doublings,
+    made,
+    painted_by,
+    read_widths,
+)
+from PIL import Image
+from torch import Tensor
+
+from modgan.card import Card
+from modgan.component import Component
+from modgan.components import (
+    BoundedNoiseCoder,
+    PairDiscriminator,
+    ShapeGenerator,
+    SoftCoder,
+    StageGenerator,
+)
+from modgan.convert.mixnmatch import CODES, GRAPHS
+from modgan.data.images import batch as batch_of
+from modgan.data.images import sheet, to_image
+from modgan.losses import classification, l1, pair_gradient_penalty, wgan_d
+from modgan.metrics.stages import SOURCES, TITLES, coded, onehot_codes, painted, rows
+from modgan.spec import FeatureSpec, image, onehot
+from modgan.train import Batch, Phase, Recipe, Share, main
+
+MOST = 8  # widths that the channels of a critic grow to; 16 for those of an encoder
+PREDICTED = {"z": 5.0, "b": 5.0, "p": 10.0, "c": 10.0}  # weights of naming the codes
+
+
+@dataclass(frozen=True)
+class Settings(Hierarchy):
+    """Every knob once."""
+
+    width: int = 12  # channels that the background's stage ends with
+    channels: int = 12  # of the parent's feature, and of the child's
+    child_width: int = 12  # inside the child stage
+    q_width: int = 8  # of the first convolution of an encoder
+    pair_width: int = 8  # of a critic of pairs
+    pair_hidden: int = 96  # numbers in which such a critic holds a picture, and a code
+    w_pairs: float = 1.0
+    w_penalty: float = 10.0  # on the slope of the critics of pairs
+    steps: int = 12_000
+    decay: float = 0.2  # share of the steps, the last, in which the rates fall to 0
+    ema: float = 0.999
+
+
+def parts(s: Settings) -> dict[str, Component]:
+    """What is trained, by name."""
+    labels, n, picture = labels_of(s), doublings(s.size), image(s.size)
+    grown = tuple(s.width * 2**i for i in range(n - 1, 0, -1))
+    behind = StageGenerator(
+        "background",
+        labels["background"],
+        (*grown, 2 * s.width, s.width),
+        s.n_z,
+        "background@training",
+    )
+    inner = ShapeGenerator(
+        "parent",
+        labels["parent"],
+        (*grown, s.channels, s.channels),
+        s.n_res + 1,
+        s.n_z,
+        "parent@training",
+    )
+    widths = read_widths(s.size, s.q_width, 16)
+    ports = {"z": FeatureSpec(s.n_z, space="normal")}
+    ports |= {name: onehot(name, values) for name, values in labels.items()}
+    looks = tuple(s.pair_width * 2**i for i in range(n))
+    return {
+        **painted_by(s, behind, inner, s.child_width, s.channels),
+        "Q_z": BoundedNoiseCoder(picture, s.n_z, widths),
+        **{
+            f"Q_{k}": SoftCoder(picture, CODES[k], labels[CODES[k]], widths)
+            for k in CODES
+            if k != "z"
+        },
+        **critics(s, MOST),
+        **{
+            f"D_pair_{k}": PairDiscriminator(picture, port, ports[port], looks, s.pair_hidden)
+            for k, port in CODES.items()
+        },
+    }
+
+
+def batch(s: Settings, at: Share) -> Batch:
+    """Pictures with tied codes to make others of, and free codes for the encoders to name."""
+    free = codes(s, s.batch, at.own(s.seed + 2), tied=False)
+    made = hierarchy_critics.batch(s, at, s.batch)
+    return {**made, **{f"free_{name}": value for name, value in free.items()}}
+
+
+def read(parts: Parts, batch: Batch) -> dict[str, Tensor]:
+    """The codes of the objects of the step: once, with the graph that the last phase walks back."""
+    if "read" not in batch:
+        for k in CODES:
+            parts[f"Q_{k}"].requires_grad_(True)
+        batch["read"] = {k: parts[f"Q_{k}"](batch["objects"]) for k in CODES}
+    kept: dict[str, Tensor] = batch["read"]
+    return kept
+
+
+def told(parts: Parts, batch: Batch) -> dict[str, Tensor]:
+    """The codes that pictures are made of, by letter."""
+    given = onehot_codes(parts, batch["z"], batch)
+    return {k: given[port] for k, port in CODES.items()}
+
+
+def judged(parts: Parts, picture: Tensor, codes: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What the critics of pairs say, by letter."""
+    return {k: parts[f"D_pair_{k}"](picture, codes[k]) for k in CODES}
+
+
+def apart(real: Mapping[str, Tensor], fake: Mapping[str, Tensor]) -> Tensor:
+    """Σ over letters of mean D(fake) − mean D(real)."""
+    return torch.stack([wgan_d(real[k], fake[k]) for k in CODES]).sum()
+
+
+def pairs_loss(parts: Parts, batch: Batch) -> Terms:
+    """D_pair_*: objects with the codes read off them against pictures with the codes they have."""
+    x, child = batch["objects"], made(parts, batch).image.detach()
+    encoded = {k: code.detach() for k, code in read(parts, batch).items()}
+    given = told(parts, batch)
+    alphas = [torch.rand(len(x), device=x.device) for _ in range(1 + len(CODES))]
+    critics = [parts[f"D_pair_{k}"] for k in CODES]
+    penalty = pair_gradient_penalty(
+        critics, [x, *encoded.values()], [child, *given.values()], alphas
+    )
+    terms = judged(parts, x, encoded), judged(parts, child, given)
+    return {"pairs": apart(*terms), "penalty": penalty}
+
+
+def g_loss(parts: Parts, batch: Batch) -> Terms:
+    """G and Q's: FineGAN's terms, pairs that cannot be told apart, codes named."""
+    encoded = judged(parts, batch["objects"], read(parts, batch))
+    generated = judged(parts, made(parts, batch).image, told(parts, batch))
+    terms = hierarchy_critics.painting_loss(parts, batch)
+    return {**terms, "pairs": apart(generated, encoded), **named(parts, batch)}
+
+
+def named(parts: Parts, batch: Batch) -> Terms:
+    """Q's name the free codes of pictures that were made of them; G does not learn from it."""
+    free = {name: batch[f"free_{name}"] for name in ("z", *hierarchy_critics.CODES)}
+    with torch.no_grad():
+        picture = painted(parts, onehot_codes(parts, free["z"], free)).image
+    terms = {"z": l1(parts["Q_z"](picture), free["z"])}
+    for k, port in CODES.items():
+        if k != "z":
+            scores = parts[f"Q_{k}"].scores(picture)  # type: ignore[operator]
+            terms[k] = classification(scores, free[port])
+    return terms
+
+
+def phases(s: Settings) -> list[Phase]:
+    """Which parts learn what, and at what rate."""
+    trained = (*hierarchy_critics.learned_with_g(s), "Q_*")
+    weights = {**hierarchy_critics.painting_weights(s), "pairs": s.w_pairs, **PREDICTED}
+    critic = {"pairs": 1.0, "penalty": s.w_penalty}
+    return [
+        *critic_phases(s),
+        Phase("D_pair", ("D_pair_*",), pairs_loss, critic, s.lr),
+        Phase("G", trained, g_loss, weights, s.lr),
+    ]
+
+
+def samples(s: Settings, parts: Mapping[str, Component]) -> Image.Image:
+    """Stage by stage: pictures that are not trained on, made again of the codes read off them."""
+    device = next(parts["G_parent"].parameters()).device
+    data = others(s, "val", 8)
+    x = batch_of(data, range(min(8, len(data))))[0].to(device)
+    with torch.inference_mode():
+        again = painted(parts, coded(parts, dict.fromkeys(SOURCES, x)))
+    lines = [[to_image(one), *row] for one, row in zip(x, rows(again), strict=True)]
+    return sheet(lines, ["input", *TITLES], scale=2)
+
+
+def card(s: Settings) -> Card:
+    """What the zoo is; its feature mode comes with S, of the second stage."""
+    graphs = {name: GRAPHS[name] for name in ("hierarchy", "code_mode")}
+    return birds_data.card(s, graphs)
+
+
+recipe = Recipe(
+    name="mixnmatch_birds",
+    settings=Settings(),
+    smoke={
+        **SMOKE,
+        "width": 4,
+        "channels": 4,
+        "child_width": 4,
+        "q_width": 2,
+        "pair_width": 2,
+        "pair_hidden": 8,
+    },
+    parts=parts,
+    batch=batch,
+    phases=phases,
+    card=card,
+    plan=birds_data.found,
+    sheet=samples,
+    layout=torch.contiguous_format,
+)
+
+paper = Settings(
+    **PUBLISHED,
+    d_parent=32,
+    batch=12,
+    width=32,
+    channels=16,
+    child_width=32,
+    q_width=64,
+    pair_width=16,
+    pair_hidden=512,
+    steps=600 * 982,
+)
+recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
+
+if __name__ == "__main__":
+    main(recipe)

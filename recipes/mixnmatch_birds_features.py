@@ -1,0 +1,223 @@
+"""MixNMatch, the second stage: S reads shape and pose off a picture position by position.
+
+    modgan train recipes/mixnmatch_birds_features.py --zoo ZOO              # drawn birds
+    modgan train recipes/mixnmatch_birds_features.py --zoo ZOO --data DIR   # your own
+
+Li et al., MixNMatch, CVPR 2020. ZOO is what `mixnmatch_birds.py` wrote; its parts are frozen. S
+learns to give what G_parent makes: of pictures made of codes the very feature (L1), of real ones a
+feature that D_feature takes for one of G_parent's. The run writes one file with S alone, which the
+zoo takes: compose(FEATURE_MODE, parts=[ZOO, FILE]).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+
+import birds_data
+import torch
+from birds_data import Data, others
+from PIL import Image
+from torch import Tensor
+
+from modgan.card import Card
+from modgan.component import Component
+from modgan.components import FeatureDiscriminator, UnetEncoder
+from modgan.convert.mixnmatch import GRAPHS
+from modgan.data.boxed import SPARE
+from modgan.data.images import batch as batch_of
+from modgan.data.images import sheet, to_image
+from modgan.losses import l1, logistic_d, logistic_g, parent_of
+from modgan.metrics.stages import (
+    SOURCES,
+    STAGES,
+    TITLES,
+    Painted,
+    coded,
+    onehot_codes,
+    painted,
+    rows,
+)
+from modgan.train import Batch, Phase, Recipe, Share, TrainingError, main
+from modgan.zoo import Zoo, load
+
+Parts = Mapping[str, Component]
+Terms = dict[str, Tensor]
+STRIDES = {16: (2, 1), 22: (2, 2), 34: (2, 2, 1)}
+SOFT = 0.2  # share of the steps whose parents' codes are soft
+
+
+@dataclass(frozen=True)
+class Settings(Data):
+    """Every knob once; sizes are the zoo's."""
+
+    zoo: str = "runs/mixnmatch_birds/mixnmatch_birds.safetensors"  # of the first stage
+    width: int = 8  # of the first convolutions of S
+    n_res: int = 2  # residual blocks that end S
+    d_width: int = 16  # of the first convolution of D_feature
+    field: int = 16  # positions a side of the patches that D_feature sees: 16, 22 or 34
+    batch: int = 16
+    lr: float = 2e-4  # of S
+    lr_d: float = 2e-5  # of D_feature
+    steps: int = 4_000
+    decay: float = 0.2  # share of the steps, the last, in which the rates fall to 0
+    ema: float = 0.99
+
+
+@cache
+def zoo(source: str) -> Zoo:
+    """The zoo of the first stage."""
+    held = load(source)
+    missing = [name for name in (*STAGES, "Q_z", "Q_b", "Q_c") if name not in held]
+    if missing:
+        raise TrainingError(
+            f"{source}: lacks {', '.join(missing)}: give a zoo of mixnmatch_birds.py"
+        )
+    return held
+
+
+def frozen(s: Settings) -> list[str]:
+    """All parts of the first stage."""
+    return list(zoo(s.zoo))
+
+
+def parts(s: Settings) -> dict[str, Component]:
+    """The zoo as it is, S, and D_feature."""
+    held = zoo(s.zoo)
+    picture, feature = held["Q_z"].inputs["image"], held["G_parent"].outputs["feature"]
+    if s.size != picture.height:
+        raise TrainingError(f"{s.zoo} takes pictures of {picture.height} pixels: pass --size")
+    if s.field not in STRIDES:
+        raise TrainingError(f"--field {s.field}: expects one of {', '.join(map(str, STRIDES))}")
+    strides = STRIDES[s.field]
+    widths = tuple(s.d_width * 2**i for i in range(len(strides)))
+    return {
+        **held,
+        "S": UnetEncoder(picture, feature, s.width, s.n_res),
+        "D_feature": FeatureDiscriminator(feature, widths, strides),
+    }
+
+
+def batch(s: Settings, at: Share) -> Batch:
+    """Objects, and codes to make pictures of; in a fifth of the steps the parents' are soft."""
+    crops = birds_data.drawn(s, at, s.batch)
+    rng, held = at.own(s.seed + 1), zoo(s.zoo)
+    soft = bool(torch.rand((), generator=at.joint(s.seed)) < SOFT)
+    counts = {n: held[p].inputs[n].channels for n, p in CODED.items()}
+    drawn = {n: torch.randint(most, (s.batch,), generator=rng) for n, most in counts.items()}
+    drawn["parent"] = parent_of(drawn["child"], counts["child"], counts["parent"])
+    return {
+        "objects": crops.objects.contiguous(),
+        "z": torch.randn(s.batch, held["Q_z"].outputs["z"].channels, generator=rng),
+        **drawn,
+        "soft": torch.randn(s.batch, counts["parent"], generator=rng).softmax(1) if soft else None,
+    }
+
+
+CODED = {"background": "G_background", "parent": "G_parent", "child": "T_child"}
+
+
+def drawn(parts: Parts, batch: Batch) -> Painted:
+    """Pictures of the codes and the parent's feature they were made of, without a graph."""
+    if "made" not in batch:
+        codes = onehot_codes(parts, batch["z"], batch)
+        if batch["soft"] is not None:
+            codes["parent"] = batch["soft"].to(batch["z"])
+        with torch.no_grad():
+            batch["made"] = painted(parts, codes)
+    kept: Painted = batch["made"]
+    return kept
+
+
+def read(parts: Parts, batch: Batch) -> Tensor:
+    """What S gives of the objects: once, with the graph that its own phase walks back."""
+    if "read" not in batch:
+        parts["S"].requires_grad_(True)
+        batch["read"] = parts["S"](batch["objects"])
+    kept: Tensor = batch["read"]
+    return kept
+
+
+def d_loss(parts: Parts, batch: Batch) -> Terms:
+    """D_feature: what G_parent made against what S read."""
+    D = parts["D_feature"]
+    fake = read(parts, batch).detach()
+    return {"real": logistic_d(D(drawn(parts, batch).feature), D(fake))}
+
+
+def s_loss(parts: Parts, batch: Batch) -> Terms:
+    """S: the feature of made pictures; of real ones, one that might have been made."""
+    made = drawn(parts, batch)
+    return {
+        "feature": l1(parts["S"](made.image), made.feature),
+        "real": logistic_g(parts["D_feature"](read(parts, batch))),
+    }
+
+
+def phases(s: Settings) -> list[Phase]:
+    """Which parts learn what, and at what rate."""
+    return [
+        Phase("D_feature", ("D_feature",), d_loss, {"real": 1.0}, s.lr_d),
+        Phase("S", ("S",), s_loss, {"feature": 1.0, "real": 1.0}, s.lr),
+    ]
+
+
+def samples(s: Settings, parts: Parts) -> Image.Image:
+    """Pictures that are not trained on, made again by way of S, stage by stage."""
+    held = {**zoo(s.zoo), **parts}
+    device = next(parts["S"].parameters()).device
+    data = others(s, "val", 8)
+    x = batch_of(data, range(min(8, len(data))))[0].to(device)
+    with torch.inference_mode():
+        codes = coded(held, dict.fromkeys(SOURCES, x))
+        again = painted(held, codes, held["S"](x))
+    lines = [[to_image(one), *row] for one, row in zip(x, rows(again), strict=True)]
+    return sheet(lines, ["input", *TITLES], scale=2)
+
+
+def card(s: Settings) -> Card:
+    """What the file is; it holds S alone."""
+    made = birds_data.card(s, {"feature_mode": GRAPHS["feature_mode"]})
+    return replace(made, provenance={**made.provenance, "joins": s.zoo})
+
+
+recipe = Recipe(
+    name="mixnmatch_birds_features",
+    settings=Settings(),
+    smoke={
+        "size": 32,
+        "pictures": 12,
+        "width": 2,
+        "n_res": 1,
+        "d_width": 2,
+        "batch": 3,
+        "steps": 4,
+        "workers": 0,
+    },
+    parts=parts,
+    batch=batch,
+    phases=phases,
+    card=card,
+    plan=birds_data.found,
+    sheet=samples,
+    frozen=frozen,
+    layout=torch.contiguous_format,
+)
+
+paper = Settings(
+    split="all",
+    size=128,
+    around=1.5,
+    spare=SPARE,
+    width=32,
+    d_width=32,
+    field=34,
+    batch=12,
+    steps=400 * 982,
+    decay=0.0,
+)
+recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
+
+if __name__ == "__main__":
+    main(recipe)

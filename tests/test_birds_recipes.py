@@ -1,0 +1,348 @@
+"""FineGAN and MixNMatch on birds: what their recipes train, and mixing four pictures with them."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import birds_data
+import finegan_birds
+import hierarchy_critics
+import mixnmatch_birds
+import pytest
+import torch
+from PIL import Image
+from test_recipes import FOLDER
+from torch import Tensor
+
+import modgan
+from modgan.cli import main
+from modgan.component import Component
+from modgan.convert.mixnmatch import GRAPHS
+from modgan.data.images import open_image
+from modgan.metrics.stages import STAGES
+from modgan.train import Recipe, Share, Trainer, TrainingError, checkpoint
+
+Capture = pytest.CaptureFixture[str]
+NAMES = ("background", "texture", "shape", "pose")
+
+
+def train(recipe: str, out: Path, *flags: str) -> Path:
+    """The zoo that a smoke run writes."""
+    command = ["train", str(FOLDER / f"{recipe}.py"), "--smoke", "--out", str(out), *flags]
+    assert main(command) == 0
+    return out / f"{recipe}.safetensors"
+
+
+def small(recipe: Recipe, **changed: Any) -> Any:
+    """The settings of a smoke run."""
+    return replace(recipe.settings, **{**recipe.smoke, **changed})
+
+
+@pytest.fixture(scope="module")
+def zoos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Both stages of MixNMatch."""
+    folder = tmp_path_factory.mktemp("mix")
+    first = train("mixnmatch_birds", folder / "first")
+    second = train("mixnmatch_birds_features", folder / "second", "--zoo", str(first))
+    return {"first": first, "second": second}
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> dict[str, Path]:
+    """Four pictures of any size."""
+    sizes = ((40, 30), (64, 64), (20, 90), (33, 32))
+    files = {name: tmp_path / f"{name}.png" for name in NAMES}
+    for at, (size, file) in enumerate(zip(sizes, files.values(), strict=True)):
+        Image.effect_noise(size, 40 + 40 * at).convert("RGB").save(file)
+    return files
+
+
+# --- what is trained ----------------------------------------------------------------------------
+
+
+def sizes(parts: dict[str, Component], *names: str) -> int:
+    return sum(p.numel() for name in names for p in parts[name].parameters())
+
+
+def test_the_paper_variants_have_the_official_sizes() -> None:
+    with torch.device("meta"):
+        fine = finegan_birds.recipe.variants["paper"]
+        mix = mixnmatch_birds.recipe.variants["paper"]
+        parts, mixing = fine.parts(fine.settings), mix.parts(mix.settings)
+    assert sizes(parts, *STAGES) == 39_674_944
+    assert [sizes(parts, f"D_{k}") for k in ("background", "parent", "child")] == [
+        666_626,
+        18_400_021,
+        19_874_761,
+    ]
+    assert sizes(mixing, *STAGES) == 13_500_672
+    assert sizes(mixing, *(f"Q_{k}" for k in "zbpc")) == 77_172_232
+    assert sizes(mixing, *(f"D_pair_{k}" for k in "zbpc")) == 17_753_028
+    assert [sizes(mixing, f"D_{k}") for k in ("parent", "child")] == [3_006_357, 13_320_137]
+    for each in (fine, mix):
+        assert each.settings.steps % (736 if each is fine else 982) == 0
+        weights = each.phases(each.settings)[-1].weights
+        assert (weights["patch"], weights["area"], weights["inside"], weights["binary"]) == (
+            10.0,
+            0.0,
+            0.0,
+            0.0,
+        )
+        assert "background_code" not in weights
+        first = each.phases(each.settings)[0]
+        assert first.weights == {"real": 10.0, "fake": 10.0, "background": 1.0, "r1": 0.0}
+
+
+def state(part: torch.nn.Module) -> dict[str, Tensor]:
+    return {name: p.detach().clone() for name, p in part.named_parameters()}
+
+
+def test_g_moves_of_the_critic_of_children_what_reads_codes_alone() -> None:
+    recipe = finegan_birds.recipe
+    s = small(recipe)
+    torch.manual_seed(0)
+    parts, phases = recipe.parts(s), recipe.phases(s)
+    assert [phase.name for phase in phases] == ["D_background", "D_child", "G"]
+    trainer = Trainer(parts, phases)
+    batch = recipe.batch(s, Share(0))
+    moved = []
+    for at in range(3):
+        before = {name: state(part) for name, part in parts.items()}
+        trainer.step = 1
+        trainer._act(at, [batch])
+        changed = {
+            f"{name}.{key.partition('.')[0]}"
+            for name, part in parts.items()
+            for key, value in part.named_parameters()
+            if not torch.equal(value, before[name][key])
+        }
+        moved.append(changed)
+    assert moved[0] == {f"D_background.{k}" for k in ("trunk", "real", "background")}
+    assert moved[1] == {"D_child.trunk", "D_child.real"}
+    of_d = {name for name in moved[2] if name.startswith("D_")}
+    assert of_d == {
+        *(f"D_parent.{k}" for k in ("trunk", "joint", "labels")),
+        "D_child.joint",
+        "D_child.labels",
+        "D_background_code.body",
+        "D_background_code.head",
+    }
+    assert {name.partition(".")[0] for name in moved[2] - of_d} == set(STAGES)
+
+
+def test_pictures_are_painted_once_a_step() -> None:
+    """All phases see the same pictures, and G learns through them."""
+    recipe = finegan_birds.recipe
+    s = small(recipe)
+    parts, batch = recipe.parts(s), recipe.batch(s, Share(0))
+    first = hierarchy_critics.made(parts, batch)
+    assert hierarchy_critics.made(parts, batch) is first and first.image.requires_grad
+
+
+def test_the_hard_phase_takes_the_codes_told_worst() -> None:
+    recipe = finegan_birds.recipe
+    s = small(recipe)
+    counts = [len(recipe.batch(s, Share(step))["z"]) for step in range(s.steps)]
+    assert counts == [3, 3, 3, 30, 3, 30]  # the last three steps, of which every second
+    parts, batch = recipe.parts(s), recipe.batch(s, Share(5))
+    wanted = {name: batch[name].clone() for name in ("z", "background", "parent", "child")}
+    hierarchy_critics.hardest(parts, batch)
+    assert [len(batch[name]) for name in wanted] == [3] * 4
+    # every code kept is one of those that were drawn, with its own noise
+    rows = [wanted["z"].eq(z).all(1).nonzero().item() for z in batch["z"]]
+    for name in ("background", "parent", "child"):
+        assert torch.equal(batch[name], wanted[name][rows])
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_codes_are_tied_as_asked(tied: bool) -> None:
+    s = small(finegan_birds.recipe, tied_background=tied, backgrounds=3, parents=2, children=4)
+    made = birds_data.codes(s, 64, torch.Generator().manual_seed(0))
+    assert torch.equal(made["parent"], made["child"] // 2)
+    assert (torch.equal(made["background"], made["child"])) is tied
+    assert made["background"].max() == (3 if tied else 2)
+    free = birds_data.codes(s, 64, torch.Generator().manual_seed(0), tied=False)
+    assert not torch.equal(free["parent"], free["child"] // 2)
+
+
+def test_masks_have_their_terms() -> None:
+    recipe = finegan_birds.recipe
+    s = small(recipe)
+    parts, batch = recipe.parts(s), recipe.batch(s, Share(0))
+    made = hierarchy_critics.made(parts, batch)
+    quarter = torch.zeros_like(made.mask_parent)
+    quarter[:, :, :16, :16] = 1
+    batch["made"] = made._replace(mask_parent=quarter, mask_child=torch.full_like(quarter, 0.5))
+    terms = hierarchy_critics.painting_loss(parts, {**batch, "area": (0.3, 0.9)})
+    assert terms["area"].item() == pytest.approx(0.05)
+    assert terms["inside"].item() == pytest.approx(0.5 * 0.75)
+    assert terms["binary"].item() == pytest.approx(0.25 / 2)
+    terms = hierarchy_critics.painting_loss(parts, {**batch, "area": (0.1, 0.2)})
+    assert terms["area"].item() == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("name", ["finegan_birds", "mixnmatch_birds"])
+def test_resume_is_exact(name: str, tmp_path: Path) -> None:
+    steps = ("--steps", "3")  # the last of them is hard
+    whole = train(name, tmp_path / "whole", *steps).read_bytes()
+    train(name, tmp_path / "halves", *steps, "--minutes", "0")
+    assert train(name, tmp_path / "halves", *steps, "--resume").read_bytes() == whole
+
+
+def test_a_folder_in_cubs_layout(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    zoo = train("finegan_birds", tmp_path / "run", "--data", str(root), "--around", "1.5")
+    assert modgan.load(zoo).card.provenance["data"] == str(root)
+
+
+def folder(root: Path, boxes: bool = True) -> Path:
+    """Eight pictures with a square each, in CUB's layout; or without it."""
+    images = root / "birds/images/a"
+    images.mkdir(parents=True)
+    listed, placed = [], []
+    for at in range(8):
+        picture = Image.new("RGB", (60, 50), (20 * at, 90, 200))
+        picture.paste((250, 10, 10), (10, 8, 40, 36))
+        picture.save(images / f"{at}.png")
+        listed.append(f"{at} a/{at}.png")
+        placed.append(f"{at} 10 8 30 28")
+    if boxes:
+        (root / "birds/images.txt").write_text("\n".join(listed))
+        (root / "birds/bounding_boxes.txt").write_text("\n".join(placed))
+        (root / "birds/train_test_split.txt").write_text("\n".join(f"{i} 1" for i in range(8)))
+    return root / "birds"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "flags", "text"),
+    [
+        ("finegan_birds", "--size 48", "--size 48: a hierarchy paints 16, 32, 64"),
+        ("dcgan_birds", "--size 8", "--size 8: a hierarchy paints 16, 32, 64"),
+        ("finegan_birds", "--parents 8 --children 4", "got --backgrounds 2 --parents 8 --ch"),
+        ("mixnmatch_birds", "--backgrounds 1", "expects 2 codes or more of each kind"),
+        ("finegan_birds", "--field 20", "--field 20: expects one of 16, 22, 34"),
+        ("mixnmatch_birds_features", "--zoo {zoo} --size 64", "takes pictures of 32 pixels: pass"),
+        ("mixnmatch_birds_features", "--zoo portraits", "lacks G_background, R_background"),
+        ("mixnmatch_birds_features", "--zoo {zoo} --field 9", "--field 9: expects one of 16"),
+    ],
+)
+def test_what_cannot_be_trained(
+    recipe: str, flags: str, text: str, zoos: dict[str, Path], tmp_path: Path, capsys: Capture
+) -> None:
+    given = [flag.format(zoo=zoos["first"]) for flag in flags.split()]
+    with pytest.raises(SystemExit, match="2"):
+        train(recipe, tmp_path, *given)
+    assert text in capsys.readouterr().err
+
+
+def test_pictures_without_boxes_are_refused(tmp_path: Path) -> None:
+    s = small(finegan_birds.recipe, data=str(folder(tmp_path, boxes=False)), split="all")
+    with pytest.raises(TrainingError, match=r"its pictures have no boxes, .* give a folder in CUB"):
+        birds_data.pictures(s)
+
+
+# --- mixing -------------------------------------------------------------------------------------
+
+
+def test_the_second_stage_leaves_the_first_as_it_is(zoos: dict[str, Path]) -> None:
+    assert list(modgan.load(zoos["second"])) == ["S"]
+    last = checkpoint.latest(zoos["second"].parent / "checkpoints")
+    assert last is not None
+    found, zoo = checkpoint.load(last)["trainer"]["parts"], modgan.load(zoos["first"])
+    for name in zoo:
+        for key, tensor in zoo[name].state_dict().items():
+            assert torch.equal(found[name][key], tensor), f"{name}.{key}"
+    assert list(zoo.card.graphs) == ["hierarchy", "code_mode"]
+
+
+def test_people_sample_the_hierarchy(zoos: dict[str, Path]) -> None:
+    graph = modgan.load(zoos["first"]).graph("hierarchy")
+    out = graph.apply(z=3, background="1", parent=0, child="2")
+    assert out["image"].size == (32, 32) and out["mask_child"].mode == "L"
+    again = graph.apply(z=3, background=1, parent="0", child=2)
+    assert out["image"].tobytes() == again["image"].tobytes()
+    with pytest.raises(ValueError, match=r"'child': label 9 is out of range, there are 4"):
+        graph.apply(z=3, background=1, parent=0, child=9)
+    with pytest.raises(ValueError, match=r"missing 'z': .*or an integer seed to draw it"):
+        graph.apply(background=1, parent=0, child=1)
+
+
+def mix(zoos: dict[str, Path], pictures: dict[str, Path], out: Path, *flags: str) -> int:
+    files = [word for name, file in pictures.items() for word in (f"--{name}", str(file))]
+    given = [word for zoo in zoos.values() for word in ("--zoo", str(zoo))]
+    return main(["mix", *files, *given, "-o", str(out), *flags])
+
+
+def test_four_pictures_become_one(
+    zoos: dict[str, Path], pictures: dict[str, Path], tmp_path: Path, capsys: Capture
+) -> None:
+    out = tmp_path / "new/mixed.png"
+    assert mix({"first": zoos["first"]}, pictures, out) == 0
+    assert capsys.readouterr().out == f"{out}\n"
+    graph = modgan.load(zoos["first"]).graph("code_mode")
+    expected = graph.apply(**pictures)["image"]
+    assert open_image(out).tobytes() == expected.tobytes()
+
+
+def test_three_pictures_become_one_by_way_of_the_feature(
+    zoos: dict[str, Path], pictures: dict[str, Path], tmp_path: Path
+) -> None:
+    pose, out = pictures.pop("pose"), tmp_path / "mixed.png"
+    assert mix(zoos, pictures, out, "--mode", "feature") == 0
+    graph = modgan.compose(GRAPHS["feature_mode"], parts=list(zoos.values()))
+    assert open_image(out).tobytes() == graph.apply(**pictures)["image"].tobytes()
+    assert mix(zoos, {**pictures, "pose": pose}, out, "--mode", "feature") == 2
+
+
+def test_mixes_that_cannot_be(
+    zoos: dict[str, Path], pictures: dict[str, Path], tmp_path: Path, capsys: Capture
+) -> None:
+    out = tmp_path / "mixed.png"
+    some = {name: pictures[name] for name in ("background", "shape")}
+    gone = {**pictures, "pose": tmp_path / "a.png", "shape": tmp_path / "b.png"}
+    for given, flags, text in (
+        (some, [], "--mode code needs --texture IMAGE, --pose IMAGE as well"),
+        (gone, [], f"--shape {tmp_path}/b.png: no such file; --pose {tmp_path}/a.png: no such"),
+        (pictures, ["--mode", "feature"], "--pose: in feature mode the shape's picture gives it"),
+    ):
+        assert mix(zoos, given, out, *flags) == 2
+        assert text in capsys.readouterr().err
+    for place, text in (
+        (pictures["shape"], "shape.png: would overwrite it: choose another place"),
+        (tmp_path / "mixed.txt", "mixed.txt: expects a picture, one of .bmp"),
+    ):
+        assert mix({"first": zoos["first"]}, pictures, place) == 2
+        assert text in capsys.readouterr().err
+    assert mix({"none": Path("birdss")}, pictures, out) == 2
+    assert "no file or released zoo named 'birdss'" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_the_benchmark_measures_both_modes(
+    zoos: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    judge = train("birds_judge", tmp_path / "judge", "--size", "32")
+    plain = train("dcgan_birds", tmp_path / "plain", "--size", "32")
+    monkeypatch.syspath_prepend(str(FOLDER.parent / "benchmarks"))
+    given = [word for zoo in zoos.values() for word in ("--zoo", str(zoo))]
+    flags = ["--judge", str(judge), "--baseline", str(plain), "-n", "6", "--mixes", "4"]
+    where = ["--out", str(tmp_path / "birds"), "--figures", str(tmp_path)]
+    card = tmp_path / "all.safetensors"
+    command = ["birds.py", *given, *flags, *where, "--card", str(card)]
+    monkeypatch.setattr(sys, "argv", command)
+    import birds
+
+    birds.main()
+    page = (tmp_path / "birds.md").read_text()
+    assert "| code |" in page and "| feature |" in page and "- baseline: " in page
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == [
+        f"birds_{name}.png" for name in ("codes", "mixed", "stages")
+    ]
+    zoo = modgan.load(card)
+    assert list(zoo.card.graphs) == list(GRAPHS) and zoo.card.metrics
+    for graph in GRAPHS:
+        zoo.graph(graph)
+    capsys.readouterr()
