@@ -5,20 +5,25 @@ Axes: B batch, n labels, h w patches.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from modgan.card import Card
+from modgan.component import Component
 from modgan.convert.hierarchy import numbered
 from modgan.data.birds import Birds
 from modgan.data.boxed import Batch as Crops
 from modgan.data.boxed import Boxed
 from modgan.data.cub import open_boxed
+from modgan.data.images import batch, sheet, to_image
 from modgan.data.order import draw, seed_of
 from modgan.losses import parent_of
+from modgan.metrics.stages import SOURCES, TITLES, coded, painted, rows
 from modgan.spec import LARGEST
 from modgan.train import Share, TrainingError
 
@@ -118,6 +123,17 @@ def codes(s: Codes, count: int, rng: torch.Generator, tied: bool = True) -> dict
         made["parent"] = parent_of(made["child"], s.children, s.parents)
         made["background"] = made["child"] if s.tied_background else made["background"]
     return made
+
+
+def remade(s: Data, parts: Mapping[str, Component]) -> Image.Image:
+    """Eight pictures not trained on and what MixNMatch makes of their codes; S is used if there."""
+    data, device = others(s, "val", 8), next(parts["Q_z"].parameters()).device
+    x = batch(data, range(min(8, len(data))))[0].to(device)
+    with torch.inference_mode():
+        feature = parts["S"](x) if "S" in parts else None
+        again = painted(parts, coded(parts, dict.fromkeys(SOURCES, x)), feature)
+    lines = [[to_image(one), *row] for one, row in zip(x, rows(again), strict=True)]
+    return sheet(lines, ["input", *TITLES], scale=2)
 
 
 def found(s: Data) -> str:

@@ -20,22 +20,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import birds_data
-import hierarchy_critics
+import hierarchy_critics as shared
 import torch
-from birds_data import codes, labels_of, others
-from hierarchy_critics import (
-    PUBLISHED,
-    SMOKE,
-    Hierarchy,
-    Parts,
-    Terms,
-    critic_phases,
-    critics,
-    doublings,
-    made,
-    painted_by,
-    read_widths,
-)
+from birds_data import codes, labels_of
+from hierarchy_critics import PUBLISHED, SMOKE, Hierarchy, Parts, Terms, made, read_widths
 from PIL import Image
 from torch import Tensor
 
@@ -49,10 +37,8 @@ from modgan.components import (
     StageGenerator,
 )
 from modgan.convert.mixnmatch import CODES, GRAPHS
-from modgan.data.images import batch as batch_of
-from modgan.data.images import sheet, to_image
 from modgan.losses import classification, l1, pair_gradient_penalty, wgan_d
-from modgan.metrics.stages import SOURCES, TITLES, coded, onehot_codes, painted, rows
+from modgan.metrics.stages import onehot_codes, painted
 from modgan.spec import FeatureSpec, image, onehot
 from modgan.train import Batch, Phase, Recipe, Share, main
 
@@ -79,36 +65,24 @@ class Settings(Hierarchy):
 
 def parts(s: Settings) -> dict[str, Component]:
     """What is trained, by name."""
-    labels, n, picture = labels_of(s), doublings(s.size), image(s.size)
+    labels, n, picture = labels_of(s), shared.doublings(s.size), image(s.size)
     grown = tuple(s.width * 2**i for i in range(n - 1, 0, -1))
-    behind = StageGenerator(
-        "background",
-        labels["background"],
-        (*grown, 2 * s.width, s.width),
-        s.n_z,
-        "background@training",
-    )
-    inner = ShapeGenerator(
-        "parent",
-        labels["parent"],
-        (*grown, s.channels, s.channels),
-        s.n_res + 1,
-        s.n_z,
-        "parent@training",
-    )
+    scene, shape = (*grown, 2 * s.width, s.width), (*grown, s.channels, s.channels)
+    behind = StageGenerator("background", labels["background"], scene, s.n_z, "background@training")
+    inner = ShapeGenerator("parent", labels["parent"], shape, s.n_res + 1, s.n_z, "parent@training")
     widths = read_widths(s.size, s.q_width, 16)
     ports = {"z": FeatureSpec(s.n_z, space="normal")}
     ports |= {name: onehot(name, values) for name, values in labels.items()}
     looks = tuple(s.pair_width * 2**i for i in range(n))
     return {
-        **painted_by(s, behind, inner, s.child_width, s.channels),
+        **shared.painted_by(s, behind, inner, s.child_width, s.channels),
         "Q_z": BoundedNoiseCoder(picture, s.n_z, widths),
         **{
             f"Q_{k}": SoftCoder(picture, CODES[k], labels[CODES[k]], widths)
             for k in CODES
             if k != "z"
         },
-        **critics(s, MOST),
+        **shared.critics(s, MOST),
         **{
             f"D_pair_{k}": PairDiscriminator(picture, port, ports[port], looks, s.pair_hidden)
             for k, port in CODES.items()
@@ -119,7 +93,7 @@ def parts(s: Settings) -> dict[str, Component]:
 def batch(s: Settings, at: Share) -> Batch:
     """Pictures with tied codes to make others of, and free codes for the encoders to name."""
     free = codes(s, s.batch, at.own(s.seed + 2), tied=False)
-    made = hierarchy_critics.batch(s, at, s.batch)
+    made = shared.batch(s, at, s.batch)
     return {**made, **{f"free_{name}": value for name, value in free.items()}}
 
 
@@ -155,9 +129,9 @@ def pairs_loss(parts: Parts, batch: Batch) -> Terms:
     encoded = {k: code.detach() for k, code in read(parts, batch).items()}
     given = told(parts, batch)
     alphas = [torch.rand(len(x), device=x.device) for _ in range(1 + len(CODES))]
-    critics = [parts[f"D_pair_{k}"] for k in CODES]
+    judges = [parts[f"D_pair_{k}"] for k in CODES]
     penalty = pair_gradient_penalty(
-        critics, [x, *encoded.values()], [child, *given.values()], alphas
+        judges, [x, *encoded.values()], [child, *given.values()], alphas
     )
     terms = judged(parts, x, encoded), judged(parts, child, given)
     return {"pairs": apart(*terms), "penalty": penalty}
@@ -167,13 +141,13 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
     """G and Q's: FineGAN's terms, pairs that cannot be told apart, codes named."""
     encoded = judged(parts, batch["objects"], read(parts, batch))
     generated = judged(parts, made(parts, batch).image, told(parts, batch))
-    terms = hierarchy_critics.painting_loss(parts, batch)
+    terms = shared.painting_loss(parts, batch)
     return {**terms, "pairs": apart(generated, encoded), **named(parts, batch)}
 
 
 def named(parts: Parts, batch: Batch) -> Terms:
     """Q's name the free codes of pictures that were made of them; G does not learn from it."""
-    free = {name: batch[f"free_{name}"] for name in ("z", *hierarchy_critics.CODES)}
+    free = {name: batch[f"free_{name}"] for name in ("z", *shared.CODES)}
     with torch.no_grad():
         picture = painted(parts, onehot_codes(parts, free["z"], free)).image
     terms = {"z": l1(parts["Q_z"](picture), free["z"])}
@@ -186,25 +160,19 @@ def named(parts: Parts, batch: Batch) -> Terms:
 
 def phases(s: Settings) -> list[Phase]:
     """Which parts learn what, and at what rate."""
-    trained = (*hierarchy_critics.learned_with_g(s), "Q_*")
-    weights = {**hierarchy_critics.painting_weights(s), "pairs": s.w_pairs, **PREDICTED}
+    trained = (*shared.learned_with_g(s), "Q_*")
+    weights = {**shared.painting_weights(s), "pairs": s.w_pairs, **PREDICTED}
     critic = {"pairs": 1.0, "penalty": s.w_penalty}
     return [
-        *critic_phases(s),
+        *shared.critic_phases(s),
         Phase("D_pair", ("D_pair_*",), pairs_loss, critic, s.lr),
         Phase("G", trained, g_loss, weights, s.lr),
     ]
 
 
-def samples(s: Settings, parts: Mapping[str, Component]) -> Image.Image:
-    """Stage by stage: pictures that are not trained on, made again of the codes read off them."""
-    device = next(parts["G_parent"].parameters()).device
-    data = others(s, "val", 8)
-    x = batch_of(data, range(min(8, len(data))))[0].to(device)
-    with torch.inference_mode():
-        again = painted(parts, coded(parts, dict.fromkeys(SOURCES, x)))
-    lines = [[to_image(one), *row] for one, row in zip(x, rows(again), strict=True)]
-    return sheet(lines, ["input", *TITLES], scale=2)
+def samples(s: Settings, parts: Parts) -> Image.Image:
+    """Pictures that are not trained on, made again of the codes read off them, stage by stage."""
+    return birds_data.remade(s, parts)
 
 
 def card(s: Settings) -> Card:
@@ -216,15 +184,8 @@ def card(s: Settings) -> Card:
 recipe = Recipe(
     name="mixnmatch_birds",
     settings=Settings(),
-    smoke={
-        **SMOKE,
-        "width": 4,
-        "channels": 4,
-        "child_width": 4,
-        "q_width": 2,
-        "pair_width": 2,
-        "pair_hidden": 8,
-    },
+    smoke={**SMOKE, **dict.fromkeys(("width", "channels", "child_width"), 4)}
+    | {"q_width": 2, "pair_width": 2, "pair_hidden": 8},
     parts=parts,
     batch=batch,
     phases=phases,
@@ -234,18 +195,9 @@ recipe = Recipe(
     layout=torch.contiguous_format,
 )
 
-paper = Settings(
-    **PUBLISHED,
-    d_parent=32,
-    batch=12,
-    width=32,
-    channels=16,
-    child_width=32,
-    q_width=64,
-    pair_width=16,
-    pair_hidden=512,
-    steps=600 * 982,
-)
+sizes = {"width": 32, "channels": 16, "child_width": 32, "q_width": 64, "d_parent": 32}
+pairs = {"pair_width": 16, "pair_hidden": 512}
+paper = Settings(**PUBLISHED, **sizes, **pairs, batch=12, steps=600 * 982)
 recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
 
 if __name__ == "__main__":

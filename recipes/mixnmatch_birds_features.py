@@ -17,7 +17,8 @@ from functools import cache
 
 import birds_data
 import torch
-from birds_data import Data, others
+from birds_data import Data
+from hierarchy_critics import STRIDES
 from PIL import Image
 from torch import Tensor
 
@@ -26,25 +27,19 @@ from modgan.component import Component
 from modgan.components import FeatureDiscriminator, UnetEncoder
 from modgan.convert.mixnmatch import GRAPHS
 from modgan.data.boxed import SPARE
-from modgan.data.images import batch as batch_of
-from modgan.data.images import sheet, to_image
 from modgan.losses import l1, logistic_d, logistic_g, parent_of
 from modgan.metrics.stages import (
-    SOURCES,
     STAGES,
-    TITLES,
     Painted,
-    coded,
     onehot_codes,
     painted,
-    rows,
 )
 from modgan.train import Batch, Phase, Recipe, Share, TrainingError, main
 from modgan.zoo import Zoo, load
 
 Parts = Mapping[str, Component]
 Terms = dict[str, Tensor]
-STRIDES = {16: (2, 1), 22: (2, 2), 34: (2, 2, 1)}
+CODED = {"background": "G_background", "parent": "G_parent", "child": "T_child"}
 SOFT = 0.2  # share of the steps whose parents' codes are soft
 
 
@@ -115,9 +110,6 @@ def batch(s: Settings, at: Share) -> Batch:
     }
 
 
-CODED = {"background": "G_background", "parent": "G_parent", "child": "T_child"}
-
-
 def drawn(parts: Parts, batch: Batch) -> Painted:
     """Pictures of the codes and the parent's feature they were made of, without a graph."""
     if "made" not in batch:
@@ -165,15 +157,7 @@ def phases(s: Settings) -> list[Phase]:
 
 def samples(s: Settings, parts: Parts) -> Image.Image:
     """Pictures that are not trained on, made again by way of S, stage by stage."""
-    held = {**zoo(s.zoo), **parts}
-    device = next(parts["S"].parameters()).device
-    data = others(s, "val", 8)
-    x = batch_of(data, range(min(8, len(data))))[0].to(device)
-    with torch.inference_mode():
-        codes = coded(held, dict.fromkeys(SOURCES, x))
-        again = painted(held, codes, held["S"](x))
-    lines = [[to_image(one), *row] for one, row in zip(x, rows(again), strict=True)]
-    return sheet(lines, ["input", *TITLES], scale=2)
+    return birds_data.remade(s, {**zoo(s.zoo), **parts})
 
 
 def card(s: Settings) -> Card:
@@ -185,16 +169,8 @@ def card(s: Settings) -> Card:
 recipe = Recipe(
     name="mixnmatch_birds_features",
     settings=Settings(),
-    smoke={
-        "size": 32,
-        "pictures": 12,
-        "width": 2,
-        "n_res": 1,
-        "d_width": 2,
-        "batch": 3,
-        "steps": 4,
-        "workers": 0,
-    },
+    smoke={"size": 32, "pictures": 12, "workers": 0, "batch": 3, "steps": 4}
+    | {"width": 2, "n_res": 1, "d_width": 2},
     parts=parts,
     batch=batch,
     phases=phases,
@@ -205,18 +181,9 @@ recipe = Recipe(
     layout=torch.contiguous_format,
 )
 
-paper = Settings(
-    split="all",
-    size=128,
-    around=1.5,
-    spare=SPARE,
-    width=32,
-    d_width=32,
-    field=34,
-    batch=12,
-    steps=400 * 982,
-    decay=0.0,
-)
+pictures = {"split": "all", "size": 128, "around": 1.5, "spare": SPARE}
+sizes = {"width": 32, "d_width": 32, "field": 34}
+paper = Settings(**pictures, **sizes, batch=12, steps=400 * 982, decay=0.0)
 recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
 
 if __name__ == "__main__":
