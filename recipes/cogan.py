@@ -1,0 +1,139 @@
+"""CoGAN: one noise, two pictures that belong together, as all layers but the last are shared.
+
+    modgan train recipes/cogan.py                   # drawn sketches and pictures
+    modgan train recipes/cogan.py --data DIR        # trainA, trainB, testA, testB in DIR
+    modgan train recipes/cogan.py --variant paper   # DCGAN's widths
+
+Liu & Tuzel, Coupled GAN, NIPS 2016. G is shared, R is the last layer of a domain; D_a and D_b are
+the first layers of the critics and D is what they share, a softmax over "made" and "real". The
+official program is for digits of 28 pixels and decays weights by 5e-4; rates and batch are its.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import domains_data
+import torch
+from domains_data import drawn, two
+from PIL import Image
+from torch import Tensor
+from translation import TINY, Networks, Parts, Terms, Values, each, page
+
+from modgan.card import Card
+from modgan.component import Component
+from modgan.components import (
+    DcganReconstructor,
+    DomainDiscriminator,
+    NoiseGenerator,
+    PatchEncoder,
+)
+from modgan.losses import classification
+from modgan.spec import FeatureSpec, image
+from modgan.train import Batch, Phase, Recipe, Share, main
+
+MADE, REAL = 0, 1
+
+
+@dataclass(frozen=True)
+class Settings(Networks):
+    """Every knob once; of the networks' sizes only `d_width` counts."""
+
+    batch: int = 32  # pictures a step of every domain
+    d_width: int = 32  # of what critics look at; it doubles at every halving but the first
+    channels: int = 32  # of the feature between G and R, at half the picture's side
+    n_z: int = 100  # numbers of noise
+    hidden: int = 256  # width of the layer before D's answer
+    lr: float = 2e-4
+    steps: int = 10_000
+    decay: float = 0.5  # share of the steps, the last, in which the rates fall to 0
+    ema: float = 0.995
+
+
+def parts(s: Settings) -> dict[str, Component]:
+    """What is trained, by name."""
+    picture = image(s.size)
+    feature = FeatureSpec(s.channels, s.size // 2, s.size // 2, "pair@training")
+    made: dict[str, Component] = {"G": NoiseGenerator(feature, s.n_z)}
+    for name in two(s):
+        made[f"R_{name}"] = DcganReconstructor(feature, picture)
+        made[f"D_{name}"] = PatchEncoder(
+            picture, s.d_width, n_res=1, patch=2, space="seen@training"
+        )
+    seen = made[f"D_{name}"].outputs["feature"]
+    answers = {"real": ["made", "real"]}
+    n_down = (s.size // 2).bit_length() - 3  # down to 4×4
+    made["D"] = DomainDiscriminator(seen, answers, s.d_width, n_down, s.hidden)
+    return made
+
+
+def batch(s: Settings, at: Share) -> Batch:
+    """Unpaired pictures of both domains, and the noise from which pairs are made."""
+    z = torch.randn(s.batch, s.n_z, generator=at.own(s.seed + 1))
+    return {**drawn(s, at, s.batch), "z": z}
+
+
+def pairs(parts: Parts, z: Tensor) -> dict[str, Tensor]:
+    """The pictures (B, 3, H, W) of both domains that noise (B, n) makes."""
+    feature = parts["G"](z)
+    names = [name.removeprefix("R_") for name in parts if name.startswith("R_")]
+    return each(parts, "R", dict.fromkeys(names, feature))
+
+
+def answered(parts: Parts, pictures: Values, answer: int) -> Tensor:
+    """Cross-entropy of the shared critic, both domains in one batch, against one answer."""
+    (scores,) = parts["D"](torch.cat(list(each(parts, "D", pictures).values())))
+    return classification(scores, torch.full_like(scores[:, 0], answer, dtype=torch.int64))
+
+
+def d_loss(parts: Parts, batch: Batch) -> Terms:
+    """D and its first layers: pictures against made ones."""
+    with torch.no_grad():
+        fake = pairs(parts, batch["z"])
+    real = {name: batch[name] for name in fake}
+    return {"real": answered(parts, real, REAL), "fake": answered(parts, fake, MADE)}
+
+
+def g_loss(parts: Parts, batch: Batch) -> Terms:
+    """G and R: made pictures look real."""
+    return {"adv": answered(parts, pairs(parts, batch["z"]), REAL)}
+
+
+def phases(s: Settings) -> list[Phase]:
+    """Which parts learn what, and at what rate."""
+    return [
+        Phase("D", ("D", "D_*"), d_loss, {"real": 0.5, "fake": 0.5}, s.lr),
+        Phase("G", ("G", "R_*"), g_loss, {"adv": 1.0}, s.lr),
+    ]
+
+
+def card(s: Settings) -> Card:
+    """What the zoo is."""
+    ends = [f"R_{name}: feature -> {name}" for name in two(s)]
+    return domains_data.card(s, {"pair": ["G", *ends]})
+
+
+@torch.no_grad()
+def sheet(s: Settings, parts: Parts) -> Image.Image:
+    """Pairs, a row each."""
+    z = torch.randn(8, s.n_z, generator=torch.Generator().manual_seed(s.seed))
+    made = pairs(parts, z.to(next(parts["G"].parameters()).device))
+    return page({name: {name: pictures} for name, pictures in made.items()})
+
+
+recipe = Recipe(
+    name="cogan",
+    settings=Settings(),
+    smoke={**TINY, "channels": 4, "n_z": 8, "hidden": 8},
+    parts=parts,
+    batch=batch,
+    phases=phases,
+    card=card,
+    sheet=sheet,
+)
+
+paper = Settings(batch=64, channels=64, d_width=64, hidden=500, steps=25_000)
+recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
+
+if __name__ == "__main__":
+    main(recipe)

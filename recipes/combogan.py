@@ -1,0 +1,123 @@
+"""ComboGAN: an encoder and a reconstructor for every domain, of which any two translate.
+
+    modgan train recipes/combogan.py                   # drawn sketches and pictures
+    modgan train recipes/combogan.py --data DIR        # trainA, trainB, trainC … in DIR
+    modgan train recipes/combogan.py --variant paper   # the published widths and weights
+
+Anoosheh et al., ComboGAN, 2018: n parts of each role for n domains, where CycleGAN has n(n - 1)
+translators. A step trains one pair of domains. Networks are those of `unit.py`; there is no history
+of fakes, as a batch is a function of its step, so that runs resume exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import domains_data
+import torch
+import torch.nn.functional as F
+from domains_data import drawn, names_of
+from PIL import Image
+from translation import (
+    TINY,
+    Networks,
+    Parts,
+    Terms,
+    Values,
+    coders,
+    critics,
+    crossed,
+    each,
+    fooled,
+    judged,
+    page,
+    summed,
+    swapped,
+    tests,
+)
+
+from modgan.card import Card
+from modgan.component import Component
+from modgan.train import Batch, Phase, Recipe, Share, main
+
+
+@dataclass(frozen=True)
+class Settings(Networks):
+    """Every knob once."""
+
+    lr: float = 2e-4
+    w_cycle: float = 10.0  # pictures come back from the other domain
+    steps: int = 10_000  # of all pairs together
+    decay: float = 0.5  # share of the steps, the last, in which the rates fall to 0
+    ema: float = 0.995
+
+
+def parts(s: Settings) -> dict[str, Component]:
+    """What is trained, by name."""
+    return coders(s, names_of(s), "common@training") | critics(s, names_of(s))
+
+
+def batch(s: Settings, at: Share) -> Batch:
+    """Unpaired pictures of two domains, the same two in all shares of a step."""
+    names = names_of(s)
+    chosen = torch.randperm(len(names), generator=at.joint(s.seed))[:2].sort().values
+    x = drawn(s, at, s.batch)
+    return {names[number]: x[names[number]] for number in chosen.tolist()}
+
+
+def d_loss(parts: Parts, batch: Batch) -> Terms:
+    """D of both domains: pictures against translated ones."""
+    with torch.no_grad():
+        fake = each(parts, "R", swapped(each(parts, "E", batch)))
+    return {"adv": judged(parts, batch, fake)}
+
+
+def g_loss(parts: Parts, batch: Batch) -> Terms:
+    """E and R of both domains: translations look real and come back."""
+    fake = each(parts, "R", swapped(each(parts, "E", batch)))
+    back = each(parts, "R", swapped(each(parts, "E", fake)))
+    return {"adv": fooled(parts, fake), "cycle": summed(F.smooth_l1_loss, back, batch)}
+
+
+def phases(s: Settings) -> list[Phase]:
+    """Which parts learn what, and at what rate."""
+    return [
+        Phase("D", ("D_*",), d_loss, {"adv": 0.5}, s.lr),
+        Phase("G", ("E_*", "R_*"), g_loss, {"adv": 1.0, "cycle": s.w_cycle}, s.lr),
+    ]
+
+
+def card(s: Settings) -> Card:
+    """What the zoo is."""
+    return domains_data.card(s, crossed(names_of(s)))
+
+
+@torch.no_grad()
+def sheet(s: Settings, parts: Parts) -> Image.Image:
+    """Test pictures, and in every domain, their own among them."""
+    x = tests(s, parts)
+    feature = each(parts, "E", x)
+    columns: dict[str, Values] = {"input": x}
+    for name in x:
+        columns[name] = {of: parts[f"R_{name}"](value) for of, value in feature.items()}
+    return page(columns)
+
+
+recipe = Recipe(
+    name="combogan",
+    settings=Settings(),
+    smoke=TINY,
+    parts=parts,
+    batch=batch,
+    phases=phases,
+    card=card,
+    sheet=sheet,
+)
+
+paper = Settings(
+    size=256, load=286, batch=1, width=64, n_res=4, d_width=64, d_layers=4, steps=1_000_000
+)
+recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
+
+if __name__ == "__main__":
+    main(recipe)

@@ -1,0 +1,165 @@
+"""MUNIT: what a picture shows is translated, how it looks is sampled or taken from another one.
+
+    modgan train recipes/munit.py                   # drawn sketches and pictures
+    modgan train recipes/munit.py --data DIR        # trainA, trainB, testA, testB in DIR
+    modgan train recipes/munit.py --variant paper   # the published sizes: a GPU's work
+
+Huang et al., MUNIT, ECCV 2018. Losses, and the order D then G with fresh styles for each, are the
+published ones (`tests/test_golden_munit.py`). The official program also decays weights by 1e-4 and
+halves the rates every 100,000 steps; here rates fall in a straight line at the end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import domains_data
+import torch
+from domains_data import drawn, two
+from PIL import Image
+from torch import Tensor
+from translation import (
+    PAPER,
+    TINY,
+    Networks,
+    Parts,
+    Terms,
+    Values,
+    critics,
+    each,
+    fooled,
+    judged,
+    page,
+    summed,
+    swapped,
+    tests,
+)
+
+from modgan.card import Card
+from modgan.component import Component
+from modgan.components import AdainTransformer, ContentEncoder, StyleCoder, UpsampleReconstructor
+from modgan.losses import l1
+from modgan.spec import image
+from modgan.train import Batch, Phase, Recipe, Share, main
+
+
+@dataclass(frozen=True)
+class Settings(Networks):
+    """Every knob once."""
+
+    n_style: int = 8  # numbers of a style
+    hidden: int = 64  # width of the layers that read a style
+    q_width: int = 16  # of the first convolution of Q
+    lr: float = 2e-4
+    w_image: float = 10.0  # pictures come back from their content and style
+    w_style: float = 1.0  # sampled styles are read off what was made with them
+    w_content: float = 1.0  # so is the content
+    w_cycle: float = 0.0  # pictures come back from the other domain with their style; papers: 0, 10
+    steps: int = 10_000
+    decay: float = 0.5  # share of the steps, the last, in which the rates fall to 0
+    ema: float = 0.995
+
+
+def parts(s: Settings) -> dict[str, Component]:
+    """What is trained, by name."""
+    picture, made = image(s.size), dict[str, Component]()
+    for name in two(s):
+        E = ContentEncoder(picture, s.width, n_res=s.n_res, space="content@training")
+        sizes, styled = (s.n_style, s.n_res, s.hidden), f"styled_{name}@training"
+        T = AdainTransformer(E.outputs["feature"], *sizes, space=styled)
+        made |= {f"E_{name}": E, f"Q_{name}": StyleCoder(picture, s.n_style, s.q_width)}
+        made |= {f"T_{name}": T, f"R_{name}": UpsampleReconstructor(T.outputs["feature"], picture)}
+    return made | critics(s, two(s))
+
+
+def batch(s: Settings, at: Share) -> Batch:
+    """Unpaired pictures of both domains."""
+    return dict(drawn(s, at, s.batch))
+
+
+def styles(parts: Parts, x: Values) -> dict[str, Tensor]:
+    """A style (B, n) for every picture, sampled anew."""
+    n_style = {name: parts[f"T_{name}"].inputs["style"].channels for name in x}
+    return {
+        name: torch.randn(len(x[name]), n, device=x[name].device) for name, n in n_style.items()
+    }
+
+
+def decoded(parts: Parts, content: Values, style: Values) -> dict[str, Tensor]:
+    """Pictures (B, 3, H, W) of every domain."""
+    return each(parts, "R", each(parts, "T", content, style))
+
+
+def d_loss(parts: Parts, batch: Batch) -> Terms:
+    """D: pictures of a domain against those of the other, translated with sampled styles."""
+    with torch.no_grad():
+        content = each(parts, "E", batch)
+        fake = decoded(parts, swapped(content), styles(parts, batch))
+    return {"adv": judged(parts, batch, fake)}
+
+
+def g_loss(parts: Parts, batch: Batch) -> Terms:
+    """All others: pictures, styles and contents come back, and translations look real."""
+    content, style, new = each(parts, "E", batch), each(parts, "Q", batch), styles(parts, batch)
+    fake = decoded(parts, swapped(content), new)
+    back = swapped(each(parts, "E", fake))
+    return {
+        "image": summed(l1, decoded(parts, content, style), batch),
+        "style": summed(l1, each(parts, "Q", fake), new),
+        "content": summed(l1, back, content),
+        "cycle": summed(l1, decoded(parts, back, style), batch),
+        "adv": fooled(parts, fake),
+    }
+
+
+def phases(s: Settings) -> list[Phase]:
+    """Which parts learn what, and at what rate."""
+    g = {"image": s.w_image, "style": s.w_style, "content": s.w_content, "cycle": s.w_cycle}
+    return [
+        Phase("D", ("D_*",), d_loss, {"adv": 1.0}, s.lr),
+        Phase("G", ("E_*", "Q_*", "T_*", "R_*"), g_loss, g | {"adv": 1.0}, s.lr),
+    ]
+
+
+def card(s: Settings) -> Card:
+    """What the zoo is."""
+    graphs = {}
+    for a, b in ([*two(s)], [*reversed(two(s))]):
+        graphs[f"{a}_to_{b}"] = [f"E_{a}", f"T_{b}", f"R_{b}"]
+        graphs[f"{a}_to_{b}_guided"] = [f"E_{a}", f"Q_{b}: guide -> style", f"T_{b}", f"R_{b}"]
+    return domains_data.card(s, graphs)
+
+
+@torch.no_grad()
+def sheet(s: Settings, parts: Parts) -> Image.Image:
+    """Test pictures, themselves again, with three styles, and guided by the picture beside."""
+    x = tests(s, parts)
+    content, own = each(parts, "E", x), each(parts, "Q", x)
+    columns: dict[str, Values] = {"input": x, "again": decoded(parts, content, own)}
+    rng = torch.Generator().manual_seed(s.seed)
+    for number in (1, 2, 3):
+        one = {
+            n: torch.randn(1, s.n_style, generator=rng).to(c).expand(len(c), -1)
+            for n, c in content.items()
+        }
+        columns[f"style {number}"] = swapped(decoded(parts, swapped(content), one))
+    columns["guided"] = swapped(decoded(parts, swapped(content), own))
+    return page(columns | {"guide": swapped(x)})
+
+
+recipe = Recipe(
+    name="munit",
+    settings=Settings(),
+    smoke={**TINY, "hidden": 8, "q_width": 4},
+    parts=parts,
+    batch=batch,
+    phases=phases,
+    card=card,
+    sheet=sheet,
+)
+
+paper = replace(Settings(**PAPER), hidden=256, q_width=64, lr=1e-4)
+recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
+
+if __name__ == "__main__":
+    main(recipe)

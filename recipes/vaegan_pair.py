@@ -1,0 +1,115 @@
+"""Two VAE-GANs, each trained on its own domain: what nothing holds together.
+
+    modgan train recipes/vaegan_pair.py               # drawn sketches and pictures
+    modgan train recipes/vaegan_pair.py --data DIR    # trainA, trainB, testA, testB in DIR
+
+Larsen et al., ICML 2016: a VAE whose pictures also have to pass a critic. E_a and R_b compose, but
+no loss ever sees both domains, so their codes need not mean the same: the baseline of all recipes
+of a common space. Networks are those of `unit.py`, whose rates and weights the paper variant has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import domains_data
+import torch
+from domains_data import drawn, two
+from translation import (
+    PAPER,
+    TINY,
+    Networks,
+    Parts,
+    Terms,
+    coders,
+    critics,
+    crossed,
+    each,
+    fooled,
+    judged,
+    sampled,
+    summed,
+    translated,
+)
+
+from modgan.card import Card
+from modgan.component import Component
+from modgan.losses import kl_to_normal, l1
+from modgan.train import Batch, Phase, Recipe, Share, main
+
+
+@dataclass(frozen=True)
+class Settings(Networks):
+    """Every knob once."""
+
+    lr: float = 2e-4
+    w_image: float = 10.0  # pictures come back from their codes
+    w_kl: float = 0.01  # codes are near N(0, 1)
+    steps: int = 10_000
+    decay: float = 0.5  # share of the steps, the last, in which the rates fall to 0
+    ema: float = 0.995
+
+
+def parts(s: Settings) -> dict[str, Component]:
+    """What is trained, by name."""
+    return coders(s, two(s), "common@training") | critics(s, two(s))
+
+
+def batch(s: Settings, at: Share) -> Batch:
+    """Unpaired pictures of both domains."""
+    return dict(drawn(s, at, s.batch))
+
+
+def d_loss(name: str, parts: Parts, batch: Batch) -> Terms:
+    """D of a domain: its pictures against those that came back."""
+    x = {name: batch[name]}
+    with torch.no_grad():
+        fake = each(parts, "R", sampled(each(parts, "E", x)))
+    return {"adv": judged(parts, x, fake)}
+
+
+def g_loss(name: str, parts: Parts, batch: Batch) -> Terms:
+    """E and R of a domain: its pictures come back and look real."""
+    x = {name: batch[name]}
+    mean = each(parts, "E", x)
+    again = each(parts, "R", sampled(mean))
+    return {
+        "image": summed(l1, again, x),
+        "kl": summed(kl_to_normal, mean),
+        "adv": fooled(parts, again),
+    }
+
+
+def phases(s: Settings) -> list[Phase]:
+    """Which parts learn what, and at what rate: a domain at a time."""
+    made = []
+    for name in two(s):
+        d, g = partial(d_loss, name), partial(g_loss, name)
+        weights = {"image": s.w_image, "kl": s.w_kl, "adv": 1.0}
+        made.append(Phase(f"D_{name}", (f"D_{name}",), d, {"adv": 1.0}, s.lr))
+        made.append(Phase(f"G_{name}", (f"E_{name}", f"R_{name}"), g, weights, s.lr))
+    return made
+
+
+def card(s: Settings) -> Card:
+    """What the zoo is."""
+    return domains_data.card(s, crossed(two(s)))
+
+
+recipe = Recipe(
+    name="vaegan_pair",
+    settings=Settings(),
+    smoke=TINY,
+    parts=parts,
+    batch=batch,
+    phases=phases,
+    card=card,
+    sheet=translated,
+)
+
+paper = replace(Settings(**PAPER), lr=1e-4)
+recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
+
+if __name__ == "__main__":
+    main(recipe)

@@ -1,0 +1,167 @@
+"""XGAN: encoders and decoders that share their inner layers, and a meaning that stays.
+
+    modgan train recipes/xgan.py                   # drawn sketches and pictures
+    modgan train recipes/xgan.py --data DIR        # trainA, trainB, testA, testB in DIR
+    modgan train recipes/xgan.py --variant paper   # the published widths and weights
+
+Royer et al., XGAN, 2017. A critic of domains reads the common feature behind reversed gradients, so
+that it learns to tell the domains apart and the encoders learn to hide them, in one update. The
+feature is a map here, a vector of 1024 numbers there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import domains_data
+import torch
+import torch.nn.functional as F
+from domains_data import drawn, two
+from PIL import Image
+from torch import Tensor
+from translation import (
+    TINY,
+    Networks,
+    Parts,
+    Terms,
+    Values,
+    critics,
+    crossed,
+    each,
+    fooled,
+    judged,
+    page,
+    summed,
+    swapped,
+    tests,
+)
+
+from modgan.card import Card
+from modgan.component import Component
+from modgan.components import (
+    ContentEncoder,
+    DomainDiscriminator,
+    SharedEncoder,
+    SharedReconstructor,
+    UpsampleReconstructor,
+)
+from modgan.layers import reversed_gradient
+from modgan.losses import classification, l1
+from modgan.spec import image
+from modgan.train import Batch, Phase, Recipe, Share, main
+
+
+@dataclass(frozen=True)
+class Settings(Networks):
+    """Every knob once; `n_res` counts the residual blocks of what is shared."""
+
+    hidden: int = 64  # width of the layer before the answer of the critic of domains
+    lr: float = 2e-4
+    w_image: float = 10.0  # pictures come back from their codes; the paper: 1
+    w_meaning: float = 1.0  # a translation has the feature of what it was made from
+    w_domain: float = 1.0  # the critic of domains, and against it
+    w_adv: float = 1.0  # translations look real
+    steps: int = 10_000
+    decay: float = 0.5  # share of the steps, the last, in which the rates fall to 0
+    ema: float = 0.995
+
+
+def parts(s: Settings) -> dict[str, Component]:
+    """What is trained, by name."""
+    picture, made = image(s.size), dict[str, Component]()
+    for name in two(s):
+        E = ContentEncoder(picture, s.width, n_down=1, n_res=0, space="seen@training")
+        made[f"E_{name}"] = E
+    shared = SharedEncoder(E.outputs["feature"], n_res=s.n_res, space="common@training")
+    common = shared.outputs["feature"]
+    R = SharedReconstructor(common, s.n_res, space="drawn@training")
+    for name in two(s):
+        made[f"R_{name}"] = UpsampleReconstructor(R.outputs["feature"], picture, n_up=1)
+    domain = DomainDiscriminator(common, {"domain": two(s)}, s.d_width, hidden=s.hidden)
+    inner = {"E_shared": shared, "R_shared": R, "D_domain": domain}
+    return made | inner | critics(s, two(s))
+
+
+def batch(s: Settings, at: Share) -> Batch:
+    """Unpaired pictures of both domains."""
+    return dict(drawn(s, at, s.batch))
+
+
+def encoded(parts: Parts, x: Values) -> dict[str, Tensor]:
+    """The common feature (B, C, h, w) of pictures (B, 3, H, W)."""
+    return {name: parts["E_shared"](seen) for name, seen in each(parts, "E", x).items()}
+
+
+def decoded(parts: Parts, feature: Values) -> dict[str, Tensor]:
+    """Pictures (B, 3, H, W) of every domain."""
+    inner = {name: parts["R_shared"](common) for name, common in feature.items()}
+    return each(parts, "R", inner)
+
+
+def told(parts: Parts, feature: Values) -> Tensor:
+    """Cross-entropy of the domain read off features, which unlearn what it reads."""
+    terms = []
+    for number, common in enumerate(feature.values()):
+        (scores,) = parts["D_domain"](reversed_gradient(common))
+        terms.append(classification(scores, torch.full_like(scores[:, 0], number).long()))
+    return torch.stack(terms).mean()
+
+
+def d_loss(parts: Parts, batch: Batch) -> Terms:
+    """D of a domain: its pictures against those translated to it."""
+    with torch.no_grad():
+        fake = decoded(parts, swapped(encoded(parts, batch)))
+    return {"adv": judged(parts, batch, fake)}
+
+
+def g_loss(parts: Parts, batch: Batch) -> Terms:
+    """E, R and the critic of domains: pictures come back, meanings stay, domains are hidden."""
+    feature = encoded(parts, batch)
+    fake = decoded(parts, swapped(feature))
+    return {
+        "image": summed(F.mse_loss, decoded(parts, feature), batch),
+        "meaning": summed(l1, swapped(encoded(parts, fake)), feature),
+        "domain": told(parts, feature),
+        "adv": fooled(parts, fake),
+    }
+
+
+def phases(s: Settings) -> list[Phase]:
+    """Which parts learn what, and at what rate; the critic of domains learns along with E and R."""
+    g = {"image": s.w_image, "meaning": s.w_meaning, "domain": s.w_domain, "adv": s.w_adv}
+    return [
+        Phase("D", tuple(f"D_{name}" for name in two(s)), d_loss, {"adv": 0.5}, s.lr),
+        Phase("G", ("E_*", "R_*", "D_domain"), g_loss, g, s.lr),
+    ]
+
+
+def card(s: Settings) -> Card:
+    """What the zoo is."""
+    return domains_data.card(s, crossed(two(s), "E_shared", "R_shared"))
+
+
+@torch.no_grad()
+def sheet(s: Settings, parts: Parts) -> Image.Image:
+    """Test pictures, themselves again, and in the other domain."""
+    x = tests(s, parts)
+    feature = encoded(parts, x)
+    other = swapped(decoded(parts, swapped(feature)))
+    return page({"input": x, "again": decoded(parts, feature), "other": other})
+
+
+recipe = Recipe(
+    name="xgan",
+    settings=Settings(),
+    smoke={**TINY, "hidden": 8},
+    parts=parts,
+    batch=batch,
+    phases=phases,
+    card=card,
+    sheet=sheet,
+)
+
+paper = Settings(batch=2, width=64, d_width=64, hidden=1024, lr=1e-4, w_image=1.0, steps=250_000)
+recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
+
+if __name__ == "__main__":
+    main(recipe)
