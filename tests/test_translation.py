@@ -1,0 +1,231 @@
+"""What the recipes of translation promise: who learns what when, and what is shared.
+
+Axes: B pictures, C channels, H W positions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import translation
+from PIL import Image
+from test_recipes import recipe_of
+from torch import Tensor
+
+import modgan
+from modgan.component import Component
+from modgan.data.images import DataError
+from modgan.losses import classification, l1
+from modgan.spec import InterfaceError
+from modgan.train import Batch, Share, Trainer
+
+SYSTEMS = ("munit", "unit", "vaegan_pair", "cogan", "xgan", "fader", "combogan", "direct")
+Parts = dict[str, Component]
+CRITICS = {"cogan": ["D", "D_a", "D_b"], "fader": ["D"], "direct": ["D"]}
+
+
+def settings_of(name: str, **changed: Any) -> Any:
+    recipe = recipe_of(name)
+    return replace(recipe.settings, **{**recipe.smoke, **changed})
+
+
+def made(name: str, **changed: Any) -> tuple[Any, Parts, Batch]:
+    settings = settings_of(name, **changed)
+    recipe = recipe_of(name)
+    return settings, recipe.parts(settings), recipe.batch(settings, Share(0))
+
+
+def trained(name: str, phase: str, settings: Any, parts: Parts, batch: Batch) -> list[str]:
+    """The parts that a phase gives gradients, all parts open to them."""
+    found = next(each for each in recipe_of(name).phases(settings) if each.name == phase)
+    terms = found.loss(parts, batch)
+    assert set(terms) == set(found.weights)
+    sum(found.weights[key] * term for key, term in terms.items()).backward()
+    moved = [k for k, part in parts.items() if any(p.grad is not None for p in part.parameters())]
+    for part in parts.values():
+        part.zero_grad()
+    return sorted(moved)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_critics_learn_alone_and_all_others_in_their_own_phases(name: str) -> None:
+    settings, parts, batch = made(name)
+    phases = recipe_of(name).phases(settings)
+    trainer = Trainer(parts, phases)
+    for phase in phases:
+        own = set(trainer.trained[phase.name])
+        moved = set(trained(name, phase.name, settings, parts, batch))
+        assert own <= moved, f"{phase.name} leaves {own - moved}"
+        if phase.name.startswith("D"):
+            assert moved == own, f"{phase.name} reaches {moved - own}"
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_batch_is_a_function_of_its_share(name: str) -> None:
+    settings, recipe = settings_of(name), recipe_of(name)
+    one, again, other = (recipe.batch(settings, Share(step)) for step in (3, 3, 4))
+    for key, value in one.items():
+        if isinstance(value, Tensor) and key not in ("own", "other"):
+            assert torch.equal(value, again[key]) and not torch.equal(value, other[key]), key
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_paper_variants_build(name: str) -> None:
+    paper = recipe_of(name).variants["paper"]
+    with torch.device("meta"):
+        assert all(paper.parts(paper.settings).values())
+
+
+def test_munit_reads_back_the_style_that_was_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    import munit
+
+    _, parts, batch = made("munit")
+    style = {name: torch.randn(2, 8) for name in "ab"}
+    monkeypatch.setattr(munit, "styles", lambda parts, x: style)
+    terms = munit.g_loss(parts, batch)
+    content = {name: parts[f"E_{name}"](batch[name]) for name in "ab"}
+    fake = {
+        to: parts[f"R_{to}"](parts[f"T_{to}"](content[of], style[to])) for to, of in ("ab", "ba")
+    }
+    read = sum(l1(parts[f"Q_{name}"](fake[name]), style[name]) for name in "ab")
+    torch.testing.assert_close(terms["style"], read)
+    kept = sum(l1(parts[f"E_{to}"](fake[to]), content[of]) for to, of in ("ab", "ba"))
+    torch.testing.assert_close(terms["content"], kept)
+
+
+def test_units_noise_is_only_in_training() -> None:
+    settings, parts, _ = made("unit")
+    one, two = (translation.translated(settings, parts).tobytes() for _ in range(2))
+    assert one == two
+    feature = {"a": torch.zeros(1, 4, 64, 64)}
+    noise = translation.sampled(feature)["a"]
+    assert 0.9 < noise.std() < 1.1
+
+
+def test_a_vaegan_does_not_see_the_other_domain() -> None:
+    def after(changed: bool) -> dict[str, Tensor]:
+        torch.manual_seed(0)
+        settings, parts, batch = made("vaegan_pair")
+        if changed:
+            batch["b"] = -batch["b"]
+        list(Trainer(parts, recipe_of("vaegan_pair").phases(settings)).steps([[batch], [batch]]))
+        return {f"{k}.{n}": p for k, part in parts.items() for n, p in part.named_parameters()}
+
+    one, other = after(False), after(True)
+    same = {name.split(".")[0] for name in one if torch.equal(one[name], other[name])}
+    assert {"E_a", "R_a", "D_a"} <= same
+    assert all(torch.equal(one[n], other[n]) for n in one if n.split(".")[0].endswith("_a"))
+    assert not all(torch.equal(one[n], other[n]) for n in one if n.startswith("E_b"))
+
+
+def test_cogans_domains_share_all_but_their_ends() -> None:
+    import cogan
+
+    _, parts, batch = made("cogan")
+    pictures = cogan.pairs(parts, batch["z"])
+    feature = parts["G"](batch["z"])
+    for name in "ab":
+        torch.testing.assert_close(pictures[name], parts[f"R_{name}"](feature))
+    seen = torch.cat([parts[f"D_{name}"](batch[name]) for name in "ab"])
+    (scores,) = parts["D"](seen)
+    expected = classification(scores, torch.ones(len(seen), dtype=torch.int64))
+    torch.testing.assert_close(cogan.answered(parts, {n: batch[n] for n in "ab"}, 1), expected)
+    ends = sum(p.numel() for n in "ab" for p in parts[f"R_{n}"].parameters())
+    assert 10 * ends < sum(p.numel() for p in parts["G"].parameters())
+
+
+def test_xgans_encoders_unlearn_what_the_critic_of_domains_learns() -> None:
+    import xgan
+
+    _, parts, batch = made("xgan")
+    feature = {n: f.detach().requires_grad_() for n, f in xgan.encoded(parts, batch).items()}
+    xgan.told(parts, feature).backward()
+    plain = {n: f.detach().requires_grad_() for n, f in feature.items()}
+    learned = [p.grad.clone() for p in parts["D_domain"].parameters() if p.grad is not None]
+    parts["D_domain"].zero_grad()
+    scores = torch.cat([parts["D_domain"](f)[0] for f in plain.values()])
+    own = torch.tensor([0, 0, 1, 1])
+    classification(scores, own).backward()
+    for name in "ab":
+        torch.testing.assert_close(feature[name].grad, -plain[name].grad)
+    again = [p.grad for p in parts["D_domain"].parameters()]
+    torch.testing.assert_close(learned, again)
+
+
+def test_xgans_inner_layers_serve_both_domains() -> None:
+    settings, parts, _ = made("xgan")
+    graphs = recipe_of("xgan").card(settings).graphs
+    assert graphs["a_to_b"] == ["E_a", "E_shared", "R_shared", "R_b"]
+    one, other = (modgan.compose(steps, parts) for steps in graphs.values())
+    shared = {id(p) for p in one.parameters()} & {id(p) for p in other.parameters()}
+    inner = [*parts["E_shared"].parameters(), *parts["R_shared"].parameters()]
+    assert shared == {id(p) for p in inner}
+
+
+def test_faders_encoder_aims_at_another_domain() -> None:
+    settings = settings_of("fader", ramp=10)
+    batch = recipe_of("fader").batch(settings, Share(5))
+    assert batch["own"].tolist() == [0, 0, 1, 1] and batch["other"].tolist() == [1, 1, 0, 0]
+    assert batch["ramp"] == 0.5 and recipe_of("fader").batch(settings, Share(50))["ramp"] == 1
+    parts = recipe_of("fader").parts(settings)
+    g = next(phase for phase in recipe_of("fader").phases(settings) if phase.name == "G")
+    (scores,) = parts["D"](parts["E"](batch["image"]))
+    aimed = 0.5 * classification(scores, batch["other"])
+    torch.testing.assert_close(g.loss(parts, batch)["hidden"], aimed)
+
+
+def folder(root: Path, letters: str) -> Path:
+    rng = np.random.default_rng(0)
+    for split in ("train", "test"):
+        for letter in letters:
+            (root / f"{split}{letter}").mkdir(parents=True)
+            for index in range(3):
+                pixels = rng.integers(0, 256, (36, 40, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(root / f"{split}{letter}" / f"{index}.png")
+    return root
+
+
+def test_combogan_takes_any_number_of_domains_a_pair_at_a_time(tmp_path: Path) -> None:
+    settings = settings_of("combogan", data=str(folder(tmp_path, "ABC")))
+    recipe = recipe_of("combogan")
+    assert len(recipe.card(settings).graphs) == 6
+    pairs = ["".join(recipe.batch(settings, Share(step))) for step in range(20)]
+    assert set(pairs) == {"ab", "ac", "bc"}
+    shares = [recipe.batch(settings, Share(2, slot, 2)) for slot in (0, 1)]
+    assert list(shares[0]) == list(shares[1])
+    parts, batch = recipe.parts(settings), recipe.batch(settings, Share(0))
+    names = sorted(f"{role}_{name}" for role in "ER" for name in batch)
+    moved = [k for k in trained("combogan", "G", settings, parts, batch) if k[0] != "D"]
+    assert moved == names
+
+
+def test_a_recipe_of_two_domains_refuses_three(tmp_path: Path) -> None:
+    settings = settings_of("unit", data=str(folder(tmp_path, "ABC")))
+    with pytest.raises(DataError, match=r"two domains, got 3: a, b, c; leave two .*combogan"):
+        recipe_of("unit").parts(settings)
+
+
+def test_direct_without_a_weight_has_no_features() -> None:
+    recipe, settings = recipe_of("direct"), settings_of("direct", w_perceptual=0.0)
+    assert sorted(recipe.parts(settings)) == ["D", "F"]
+    assert [phase.name for phase in recipe.phases(settings)] == ["D", "F"]
+    assert all(phase.start == 0 for phase in recipe.phases(settings))
+
+
+def test_direct_takes_the_features_of_a_zoo() -> None:
+    zoo = str(Path(__file__).parents[1] / "weights/portraits.safetensors")
+    recipe, settings = recipe_of("direct"), settings_of("direct", features=zoo, size=64)
+    parts = recipe.parts(settings)
+    assert sorted(parts) == ["D", "E", "F"] and recipe.frozen(settings) == ["E"]
+    trainer = Trainer(parts, recipe.phases(settings), frozen=recipe.frozen(settings))
+    before = {name: p.clone() for name, p in parts["E"].named_parameters()}
+    (progress,) = trainer.steps([[recipe.batch(settings, Share(0))]])
+    assert set(progress.terms["F"]) == {"adv", "perceptual"}
+    assert all(torch.equal(before[name], p) for name, p in parts["E"].named_parameters())
+    with pytest.raises(InterfaceError, match=r"E reads .*64.* and writes .*; expected .*32"):
+        recipe.parts(replace(settings, size=32))
