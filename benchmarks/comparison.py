@@ -182,7 +182,13 @@ def table(given: argparse.Namespace) -> None:
         test = Drawn(given.n, 64, given.seed)
     rows: dict[str, Any] = {"real": real_errors(judge, test, names)}
     columns = examples(test, names)
-    plan = json.loads((given.zoos / "steps.json").read_text())
+    plan_file = given.zoos / "steps.json"
+    if given.n < len(chains(names)) or not plan_file.is_file():
+        raise SystemExit(
+            f"table: expects {len(chains(names))} portraits or more, got {given.n}, and a plan in "
+            f"{plan_file}; `train` writes it, run that first or pass --zoos"
+        )
+    plan = json.loads(plan_file.read_text())
     for name in given.systems or list(SYSTEMS):
         found = [given.zoos / f"{name}.safetensors", given.zoos / name / f"{name}.safetensors"]
         path = next((path for path in found if path.is_file()), None)

@@ -22,11 +22,12 @@ from portraits import write
 from torch import Tensor
 
 import modgan
-from modgan.data.images import batch, mask_image, sheet, to_image
+from modgan.components.generator import choose
+from modgan.data.images import batch, mask_image, other_labels, sheet, to_image
 from modgan.files import replacing
 from modgan.metrics.drawing import errors, even, spread
 from modgan.metrics.editors import generating
-from modgan.metrics.edits import accuracy
+from modgan.metrics.edits import accuracy, read
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "recipes"))
 import digits_data
@@ -75,11 +76,23 @@ def diversity(zoo: modgan.Zoo, real: Any, z: Tensor, wanted: Tensor) -> dict[str
     }
 
 
-def figure(zoo: modgan.Zoo, seed: int) -> Any:
-    """The paper's Figure 4: ten digits, as drawn and after every set of T's, and their masks."""
+def chosen(zoo: modgan.Zoo, judge: modgan.Component, z: Tensor, wanted: Tensor) -> dict[str, float]:
+    """How often G alone shows the colour, stroke and background that its noise chose."""
+    drawn = generating(zoo, ATTRIBUTES)([], z, wanted)["image"]
+    right = read(judge, drawn)[:, 1:] == choose(z, SIZES[1:])
+    return dict(zip(CHANGED, right.float().mean(0).tolist(), strict=True))
+
+
+def figure(zoo: modgan.Zoo, judge: modgan.Component, seed: int) -> Any:
+    """The paper's Figure 4: ten digits, as drawn and after every set of T's, and their masks.
+
+    Every T is asked for another label than the one that G shows.
+    """
     rng, edit = torch.Generator().manual_seed(seed), generating(zoo, ATTRIBUTES)
-    wanted = even(10, SIZES, rng)
     z = torch.randn(10, zoo["G"].inputs["z"].channels, generator=rng)
+    wanted = torch.arange(10)[:, None].expand(-1, len(SIZES))
+    shown = read(judge, edit([], z, wanted)["image"])
+    wanted = torch.cat([wanted[:, :1], other_labels(shown, ATTRIBUTES, rng)[:, 1:]], 1)
     chains = [chain for size in range(4) for chain in combinations(CHANGED, size)]
     outs = [edit(chain, z, wanted) for chain in chains]
     side = outs[0]["image"].shape[-1]
@@ -94,6 +107,7 @@ def figure(zoo: modgan.Zoo, seed: int) -> Any:
 def page(
     sets: Mapping[str, Mapping[str, float]],
     apart: Mapping[str, float],
+    own: Mapping[str, float],
     real: Mapping[str, float],
     what: str,
 ) -> str:
@@ -109,7 +123,8 @@ def page(
             for chain, row in sets.items()
         ),
     ]
-    read = ", ".join(f"{name} {100 * value:.1f}%" for name, value in real.items())
+    told = ", ".join(f"{name} {100 * value:.1f}%" for name, value in real.items())
+    kept = ", ".join(f"{name} {100 * value:.1f}%" for name, value in own.items())
     ratios = ", ".join(f"{name} {value:.2f}" for name, value in apart.items())
     return f"""{what}.
 
@@ -120,7 +135,9 @@ with anything wrong, "spread" is the difference between the best and the worst o
 
 Mean distance between digits of one number, of that between real ones: {ratios}.
 
-The judge reads held-out real digits: {read}.
+G alone shows what its noise chose: {kept}.
+
+The judge reads held-out real digits: {told}.
 """
 
 
@@ -165,10 +182,11 @@ def main() -> None:
     rows = measure(zoo, judge, z, wanted)
     sets, apart = by_set(rows), diversity(zoo, real, z, wanted)
     command = f"python benchmarks/digits.py --data MNIST -n {given.n} --seed {given.seed}"
-    text = page(sets, apart, right, f"n = {given.n}, `{command}`")
-    write(given.out, text, {"chains": rows, "diversity": apart, "judge": right})
+    own = chosen(zoo, judge, z, wanted)
+    text = page(sets, apart, own, right, f"n = {given.n}, `{command}`")
+    write(given.out, text, {"chains": rows, "diversity": apart, "chosen": own, "judge": right})
     with replacing(given.figure) as temporary:
-        figure(zoo, given.seed).save(temporary)
+        figure(zoo, judge, given.seed).save(temporary)
     if given.card:
         full = modgan.load(given.card)
         metrics = card_rows(sets, apart, right, given.n, command)
