@@ -34,13 +34,14 @@ SEEDS = {"val": 50, "test": 99}  # of drawn birds that are not trained on; judge
 class Data:
     """Every knob of the pictures once; the settings of a recipe begin with these."""
 
-    data: str = ""  # a folder in CUB's layout, with boxes; empty for drawn birds
+    data: str = ""  # a folder in CUB's layout, or of pictures alone; empty for drawn birds
     split: str = "train"  # which pictures of a folder to learn from: train or all
     licence: str = "Apache-2.0"  # of the weights; with your own data it is for you to say
     size: int = 64  # side of the pictures, pixels: a power of two
     side: int = 0  # side of the full pictures that show backgrounds, pixels; 0 is as size
     around: float = 0.0  # objects are cut in a square of so many sides of their box; 0 is whole
     spare: float = 1.0  # how much larger than a crop the picture is that it is cut from
+    middle: float = 0.45  # sides of pictures without boxes that count as their box, in the middle
     pictures: int = 10_000  # drawn birds
     data_seed: int = 1  # of the birds; judges learn from 7, tests run on 99
     workers: int = 2  # processes that draw or decode
@@ -74,14 +75,8 @@ def crop_of(s: Data) -> tuple[int, int, float, float]:
 
 
 def pictures(s: Data) -> Boxed:
-    """The pictures to learn from, with their boxes."""
-    found = held(s.data, s.split, crop_of(s), s.pictures, s.data_seed, s.workers)
-    if found.boxes is None:
-        raise TrainingError(
-            f"{s.data}: its pictures have no boxes, and which parts of them are background is "
-            "learned from boxes: give a folder in CUB's layout (images.txt, bounding_boxes.txt)"
-        )
-    return found
+    """The pictures to learn from."""
+    return held(s.data, s.split, crop_of(s), s.pictures, s.data_seed, s.workers)
 
 
 def others(s: Data, split: str, count: int) -> Boxed:
@@ -90,10 +85,25 @@ def others(s: Data, split: str, count: int) -> Boxed:
 
 
 def drawn(s: Data, at: Share, count: int) -> Crops:
-    """Crops of the `count` pictures of a share, each mirrored or not."""
+    """Crops of the `count` pictures of a share, each mirrored or not, with boxes.
+
+    Where nobody knows the boxes, objects are taken to lie in the middle.
+    """
     data = pictures(s)
     chosen = draw(data, at.position(count), count, seed_of(s.seed, at.order))
-    return data.draw(chosen, at.own(s.seed))
+    crops = data.draw(chosen, at.own(s.seed))
+    if crops.boxes is None:
+        crops = crops._replace(boxes=middle(s).expand(count, -1))
+    return crops
+
+
+def middle(s: Data) -> Tensor:
+    """The box (1, 4) in the middle of a full picture, in pixels."""
+    if not 0 < s.middle <= 1:
+        raise TrainingError(f"--middle {s.middle}: expects a share of the side, above 0 up to 1")
+    side = s.side or s.size
+    first = round(side * (1 - s.middle) / 2)
+    return torch.tensor([[first, first, side - first, side - first]])
 
 
 def labels_of(s: Codes) -> dict[str, tuple[str, ...]]:
@@ -142,7 +152,9 @@ def found(s: Data) -> str:
         return f"# {s.pictures:,} drawn birds, seed {s.data_seed}\n"
     data = pictures(s)
     names = ", ".join(data.attributes) or "none"
-    return f"# {len(data):,} pictures of {s.data}, split {s.split}; labels: {names}\n"
+    first, _, last, _ = middle(s)[0].tolist()
+    boxes = "" if data.boxes is not None else f"; no boxes: objects in rows, columns {first}-{last}"
+    return f"# {len(data):,} pictures of {s.data}, split {s.split}; labels: {names}{boxes}\n"
 
 
 def card(s: Data, graphs: dict[str, list[str]]) -> Card:

@@ -1,14 +1,16 @@
 """FineGAN: background, shape and texture of birds come apart without labels of any of them.
 
     modgan train recipes/finegan_birds.py                             # drawn birds: no download
-    modgan train recipes/finegan_birds.py --data DIR                  # a folder in CUB's layout
+    modgan train recipes/finegan_birds.py --data DIR                  # CUB's layout, or any folder
     modgan train recipes/finegan_birds.py --data CUB --variant paper  # the published sizes, 128²
 
 Singh et al., FineGAN, CVPR 2019. A background, a parent (the shape) and a child (its texture) are
 painted over each other; boxes say which patches of real pictures show background. The last `hard`
 steps alternate with the codes whose children are told worst. The official program loads the
 averaged G before these; here it goes on as it is. Its critic of parents also sees parents'
-pictures and discards what it says, which moves running statistics alone: left out.
+pictures and discards what it says, which moves running statistics alone: left out. Where a
+folder has no boxes, the middle of its pictures (`--middle`) counts as the object: what reaches
+beyond it is taken for background, and gets painted there.
 
 The published losses alone fail on small budgets. There, the code of the background is read off it
 like the others (InfoGAN), and masks are kept to a bird's size, the child's inside the parent's,

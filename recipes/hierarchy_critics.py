@@ -137,6 +137,8 @@ def critics(s: Hierarchy, most: int) -> dict[str, Component]:
     """D's, whose channels double up to `most` times the first."""
     if s.field not in STRIDES:
         raise TrainingError(f"--field {s.field}: expects one of {', '.join(map(str, STRIDES))}")
+    if s.data and birds_data.pictures(s).boxes is None:
+        _check_middle(s)
     picture, labels, strides = image(s.size), labels_of(s), STRIDES[s.field]
     widths = tuple(s.d_background * 2**i for i in range(len(strides)))
     readers = {
@@ -152,6 +154,16 @@ def critics(s: Hierarchy, most: int) -> dict[str, Component]:
     return made
 
 
+def _check_middle(s: Hierarchy) -> None:
+    """Patches of background have to fit around the middle of pictures without boxes."""
+    room = int(birds_data.middle(s)[0, 0])
+    if room <= s.field:
+        raise TrainingError(
+            f"--middle {s.middle}: leaves {room} pixels around the object, no more than a patch of "
+            f"--field {s.field}, so that none is background: take a smaller one, or larger pictures"
+        )
+
+
 # --- a batch ----------------------------------------------------------------------------------
 
 
@@ -161,7 +173,7 @@ def batch(s: Hierarchy, at: Share, count: int) -> Batch:
     strides = STRIDES[s.field]
     stride = 2 ** strides.count(2)
     patches = (crops.fulls.shape[-1] - s.field) // stride + 1
-    assert crops.boxes is not None  # pictures() sees to it
+    assert crops.boxes is not None  # drawn() sees to it
     return {
         "objects": crops.objects.contiguous(),
         "fulls": crops.fulls.contiguous(),

@@ -199,13 +199,14 @@ def test_a_folder_in_cubs_layout(tmp_path: Path) -> None:
 
 
 def folder(root: Path, boxes: bool = True) -> Path:
-    """Eight pictures with a square each, in CUB's layout; or without it."""
+    """Eight pictures with a square each, in CUB's layout; or without it, and larger."""
     images = root / "birds/images/a"
     images.mkdir(parents=True)
     listed, placed = [], []
     for at in range(8):
         picture = Image.new("RGB", (60, 50), (20 * at, 90, 200))
         picture.paste((250, 10, 10), (10, 8, 40, 36))
+        picture = picture if boxes else picture.resize((120, 100))
         picture.save(images / f"{at}.png")
         listed.append(f"{at} a/{at}.png")
         placed.append(f"{at} 10 8 30 28")
@@ -238,10 +239,23 @@ def test_what_cannot_be_trained(
     assert text in capsys.readouterr().err
 
 
-def test_pictures_without_boxes_are_refused(tmp_path: Path) -> None:
-    s = small(finegan_birds.recipe, data=str(folder(tmp_path, boxes=False)), split="all")
-    with pytest.raises(TrainingError, match=r"its pictures have no boxes, .* give a folder in CUB"):
-        birds_data.pictures(s)
+def test_without_boxes_the_middle_counts_as_the_object(tmp_path: Path) -> None:
+    root = folder(tmp_path, boxes=False)
+    s = small(finegan_birds.recipe, data=str(root), split="all", size=64)
+    crops = birds_data.drawn(s, Share(0), 3)
+    assert crops.boxes is not None
+    assert crops.boxes.tolist() == [[18, 18, 46, 46]] * 3
+    weights = hierarchy_critics.batch(s, Share(0), 3)["weights"]
+    assert weights[:, :, 0, 0].eq(1).all(), "the corner's patch ends where the object begins"
+    assert not weights[:, :, 6, 6].any()
+    assert "no boxes: objects in rows, columns 18-46" in birds_data.found(s)
+    with pytest.raises(TrainingError, match=r"--middle 2: expects a share of the side"):
+        birds_data.found(replace(s, middle=2))
+    with pytest.raises(
+        TrainingError, match=r"--middle 0.6: leaves 13 pixels .* patch of --field 16"
+    ):
+        finegan_birds.parts(replace(s, middle=0.6))
+    train("finegan_birds", tmp_path / "run", "--data", str(root), "--split", "all", "--size", "64")
 
 
 # --- mixing -------------------------------------------------------------------------------------
