@@ -166,7 +166,8 @@ def main() -> None:
     tests = {of: drawn(of, given.n, size, given.seed) for of in DATA}
     real = accuracy(judge, tests["picture"].pictures, tests["picture"].labels)
     results = {of: measure(zoo, judge, test) for of, test in tests.items()}
-    what = f"n = {given.n}, drawn portraits, seed {given.seed}, `python benchmarks/across.py -n {given.n}`"
+    command = f"python benchmarks/across.py -n {given.n} --seed {given.seed}"
+    what = f"n = {given.n}, drawn portraits, seed {given.seed}, `{command}`"
     write(given.out, page(results, real, what), {**results, "judge on real pictures": real})
     with replacing(given.figure) as temporary:
         figure(zoo, size, given.seed).save(temporary)
