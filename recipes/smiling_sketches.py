@@ -198,12 +198,12 @@ def score(s: Settings, folder: Path, device: str) -> Score:
 
 def sheet(s: Settings, parts: Parts) -> Image.Image:
     """Sketches and pictures that are not trained on: as they are drawn, edited, and the mask."""
-    name, rows = attribute(s)[0], []
+    (name, values), rows = attribute(s), []
     device = next(parts[f"T_{name}"].parameters()).device
     for of, data in seen(s, "val", 5).items():
         x, labels = (made.to(device) for made in images.batch(data, range(5)))
         edit = crossing(parts, data.attributes, of, s.domain)
-        plain, out = edit((), x, labels)["image"], edit([name], x, 1 - labels)
+        plain, out = edit((), x, labels)["image"], edit([name], x, (labels + 1) % len(values))
         masks = [mask_image(mask).resize((s.size, s.size)) for mask in out[f"mask_{name}"]]
         columns = [map(to_image, each) for each in (x, plain, out["image"])]
         rows += zip(*columns, masks, strict=True)
