@@ -5,6 +5,7 @@ Axes: B pictures, H W positions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,6 +16,8 @@ from modgan.card import Card
 from modgan.data.domains import Domain, Domains, read_domains
 from modgan.data.images import Cached, DataError
 from modgan.data.order import seed_of
+from modgan.data.portrait_sketches import PortraitSketches
+from modgan.data.portraits import Portraits
 from modgan.data.sketches import DOMAINS, Sketches
 from modgan.train import Share
 
@@ -28,6 +31,7 @@ class Data:
     data: str = ""  # a folder of trainA, trainB, testA, testB; empty for drawn sketches, pictures
     licence: str = "Apache-2.0"  # of the weights; with your own data it is for you to say
     size: int = 64  # side of the pictures, pixels
+    kind: str = "things"  # of what is drawn: things, or portraits
     load: int = 0  # short side of a folder's pictures before they are cut, pixels; 0: size
     pictures: int = 4_000  # drawn ones of each domain
     data_seed: int = 1  # of the sketches, the pictures have the next one; tests run on 99
@@ -46,6 +50,24 @@ def sketched(count: int, size: int, seeds: tuple[int, int], workers: int) -> Dom
 
 
 @cache
+def portraits(count: int, size: int, seeds: tuple[int, int], workers: int) -> Domains:
+    """Sketches of portraits, and portraits of other people, held in memory."""
+    data = PortraitSketches(count, size, seeds[0]), Portraits(count, size, seeds[1])
+    held = [Cached(each, workers, progress=count > 100).images for each in data]
+    return Domains({name: Domain(x, size) for name, x in zip(DOMAINS, held, strict=True)})
+
+
+KINDS = {"things": sketched, "portraits": portraits}
+
+
+def kind(s: Data) -> Callable[[int, int, tuple[int, int], int], Domains]:
+    """What draws the two domains."""
+    if s.kind not in KINDS:
+        raise DataError(f"--kind {s.kind}: what is drawn is {' or '.join(KINDS)}")
+    return KINDS[s.kind]
+
+
+@cache
 def folders(data: str, split: str, size: int, load: int, workers: int) -> Domains:
     """The domains of a folder, decoded once."""
     return read_domains(data, split, size, load or size, workers=workers, progress=True)
@@ -55,12 +77,14 @@ def domains(s: Data) -> Domains:
     """The pictures to learn from, unpaired."""
     if s.data:
         return folders(s.data, "train", s.size, s.load, s.workers)
-    return sketched(s.pictures, s.size, (s.data_seed, s.data_seed + 1), s.workers)
+    return kind(s)(s.pictures, s.size, (s.data_seed, s.data_seed + 1), s.workers)
 
 
 def names_of(s: Data) -> list[str]:
-    """What the domains are called: a, b and so on."""
-    return list(domains(s).domains) if s.data else ["a", "b"]
+    """What the domains are called: a, b and so on; sketch and picture of portraits."""
+    if s.data:
+        return list(domains(s).domains)
+    return list(DOMAINS) if kind(s) is portraits else ["a", "b"]
 
 
 def two(s: Data) -> list[str]:
@@ -87,7 +111,7 @@ def drawn(s: Data, at: Share, count: int) -> dict[str, Tensor]:
 def shown(s: Data, count: int = 5) -> dict[str, Tensor]:
     """The first pictures of every domain that are not trained on, (B, 3, H, W) in -1..1."""
     if not s.data:
-        return sketched(count, s.size, (TESTS, TESTS), 0).middles(range(count))
+        return kind(s)(count, s.size, (TESTS, TESTS), 0).middles(range(count))
     tests = folders(s.data, "test", s.size, s.load, s.workers)
     least = min(len(domain) for domain in tests.domains.values())
     return tests.middles(range(min(count, least)))
@@ -96,5 +120,5 @@ def shown(s: Data, count: int = 5) -> dict[str, Tensor]:
 def card(s: Data, graphs: dict[str, list[str]]) -> Card:
     """What a zoo trained on them is."""
     seeds = f"seeds {s.data_seed} and {s.data_seed + 1}"
-    made = f"{s.pictures} drawn sketches (a), {s.pictures} pictures of other things (b), {seeds}"
+    made = f"{s.pictures} drawn sketches of {s.kind}, {s.pictures} pictures of others, {seeds}"
     return Card(s.licence, {"data": s.data or f"{made} (Apache-2.0)"}, graphs=graphs)

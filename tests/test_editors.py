@@ -11,7 +11,9 @@ from torch import Tensor
 
 from modgan.component import Component
 from modgan.components import (
+    AdainTransformer,
     AttributeCoder,
+    ContentEncoder,
     CycleTranslator,
     DcganGenerator,
     DcganReconstructor,
@@ -22,9 +24,11 @@ from modgan.components import (
     ResidualGenerator,
     ResidualTransformer,
     StarTranslator,
+    StyleCoder,
+    UpsampleReconstructor,
 )
 from modgan.metrics.drawing import errors, even, spread
-from modgan.metrics.editors import cycle, generating, inverting, modular, star, translator
+from modgan.metrics.editors import crossing, cycle, generating, inverting, modular, star, translator
 from modgan.metrics.edits import read
 from modgan.spec import FeatureSpec, image, onehot
 
@@ -60,6 +64,33 @@ def test_modular_applies_the_transformers_in_order(pictures: Tensor, wanted: Ten
         f, mask = parts["T_hair"](f, hair)
         assert torch.allclose(out["image"], parts["R"](f).clamp(-1, 1), atol=1e-6)
     assert torch.allclose(out["mask_hair"], mask, atol=1e-6)
+
+
+def test_crossing_edits_content_between_domains(pictures: Tensor, wanted: Tensor) -> None:
+    parts: dict[str, Component] = {}
+    for name in "ab":
+        E = ContentEncoder(PICTURE, 4, n_res=1, space="content@training")
+        T = AdainTransformer(E.outputs["feature"], 3, 1, 4, space=f"styled_{name}@training")
+        R = UpsampleReconstructor(T.outputs["feature"], PICTURE, 1)
+        parts |= {f"E_{name}": E, f"T_{name}": T, f"R_{name}": R}
+        parts[f"Q_{name}"] = StyleCoder(PICTURE, 3, 4)
+    labels = ATTRIBUTES["smile"]
+    parts["T_smile"] = ResidualTransformer(E.outputs["feature"], "smile", labels, 1, 8)
+    over, within = (crossing(parts, ATTRIBUTES, "a", to) for to in "ba")
+    sampled = torch.randn(N, 3, generator=torch.Generator().manual_seed(0))
+    _, smile = codes(wanted)
+    with torch.no_grad():
+        content = parts["E_a"](pictures)
+        changed, mask = parts["T_smile"](content, smile)
+        plain = parts["R_b"](parts["T_b"](content, sampled))
+        edited = parts["R_b"](parts["T_b"](changed, sampled))
+        own = parts["R_a"](parts["T_a"](changed, parts["Q_a"](pictures)))
+    assert torch.allclose(over((), pictures, wanted)["image"], plain.clamp(-1, 1), atol=1e-6)
+    out = over(["smile"], pictures, wanted)
+    assert torch.allclose(out["image"], edited.clamp(-1, 1), atol=1e-6)
+    assert torch.allclose(out["mask_smile"], mask, atol=1e-6)
+    out = within(["smile"], pictures, wanted)["image"]
+    assert torch.allclose(out, own.clamp(-1, 1), atol=1e-6)
 
 
 def test_star_is_told_every_label(pictures: Tensor, wanted: Tensor) -> None:

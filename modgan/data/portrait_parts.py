@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +67,7 @@ class Pen:
         """A pen whose frame lies at `origin` of this one, turned by `tilt` radians."""
         c, s = math.cos(tilt), math.sin(tilt)
         turned = np.array([[c * scale[0], s * scale[0]], [-s * scale[1], c * scale[1]]])
-        return Pen(self.ink, self._place(np.array([origin]))[0], turned @ self.axes)
+        return replace(self, origin=self._place(np.array([origin]))[0], axes=turned @ self.axes)
 
     def _place(self, points: Path) -> Points:
         placed: Points = np.asarray(points, dtype=np.float64) @ self.axes + self.origin

@@ -314,11 +314,8 @@ def _draw_face(pen: Pen, p: Person, labels: dict[str, str]) -> None:
     _draw_brows(pen, p)
 
 
-def _paint(p: Person, labels: dict[str, str], pixels: int) -> Image.Image:
-    canvas = Image.new("RGB", (pixels, pixels), p.wall)
-    page = Pen(ImageDraw.Draw(canvas, "RGBA"), np.zeros(2), np.eye(2) * pixels)
-    if p.backdrop != "plain":
-        BACKDROPS[p.backdrop](canvas, page, p.wall_extra, p.wall_shape)
+def draw_person(page: Pen, p: Person, labels: dict[str, str]) -> None:
+    """Draw a person on a page whose frame is the unit square."""
     body = page.frame(p.centre, (p.scale, p.scale))
     head = body.frame((0, 0), tilt=p.tilt).frame((0, -0.85))
     hair = head.frame((0, 0), (p.flip * p.width, 1.0))
@@ -333,6 +330,14 @@ def _paint(p: Person, labels: dict[str, str], pixels: int) -> Image.Image:
     draw_hair(hair, style.front, tones, p.volume)
     if labels["glasses"] == "yes":
         _draw_glasses(head, p)
+
+
+def _paint(p: Person, labels: dict[str, str], pixels: int) -> Image.Image:
+    canvas = Image.new("RGB", (pixels, pixels), p.wall)
+    page = Pen(ImageDraw.Draw(canvas, "RGBA"), np.zeros(2), np.eye(2) * pixels)
+    if p.backdrop != "plain":
+        BACKDROPS[p.backdrop](canvas, page, p.wall_extra, p.wall_shape)
+    draw_person(page, p, labels)
     return canvas
 
 
@@ -347,7 +352,8 @@ def _lit(image: Image.Image, p: Person) -> Image.Image:
     return Image.fromarray(np.clip(lit + 0.5, 0, 255).astype(np.uint8))
 
 
-def _check(changed: dict[str, str]) -> None:
+def check(changed: dict[str, str]) -> None:
+    """Refuse attributes and labels that do not exist."""
     for name, label in changed.items():
         if name not in ATTRIBUTES:
             raise ValueError(f"no attribute {name!r}; there are {', '.join(ATTRIBUTES)}")
@@ -358,7 +364,7 @@ def _check(changed: dict[str, str]) -> None:
 
 def draw(seed: int, index: int, size: int = 64, **changed: str) -> Image.Image:
     """Picture `index`, RGB of `size`², with some attributes changed and all else the same."""
-    _check(changed)
+    check(changed)
     person = person_of(seed, index)
     fine = 4 if size <= 128 else 3
     image = _paint(person, attributes_of(seed, index) | changed, fine * size)

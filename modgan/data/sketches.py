@@ -175,14 +175,14 @@ class _Brush:
 
     def _trace(self, points: Points, within: Image.Image | None) -> None:
         if within is None:
-            _stroke(self.page, points, self.thick, _FIRST)
+            stroke(self.page, points, self.thick, _FIRST)
             return
         mask = Image.new("L", self.page.size)
-        _stroke(mask, points, self.thick, 255)
+        stroke(mask, points, self.thick, 255)
         self.page.paste(_FIRST, mask=ImageChops.multiply(mask, within))
 
 
-def _stroke(page: Image.Image, points: Points, thick: int, value: int) -> None:
+def stroke(page: Image.Image, points: Points, thick: int, value: int) -> None:
     """A line with round corners; Pillow's own joints are slow, as they are drawn at every point."""
     pen = ImageDraw.Draw(page)
     pen.line(points.ravel().tolist(), value, thick)

@@ -42,6 +42,26 @@ def generating(parts: Parts, attributes: Attributes) -> Editor:
     return edit
 
 
+def crossing(parts: Parts, attributes: Attributes, of: str, to: str) -> Editor:
+    """MUNIT: E of one domain, the T of every attribute to edit, T and R of a domain.
+
+    From one domain to another styles are sampled, the same for picture i in every call; within a
+    domain every picture keeps its own.
+    """
+
+    def edit(names: Sequence[str], pictures: Tensor, wanted: Tensor) -> dict[str, Tensor]:
+        own = [f"Q_{to}: image -> style"] if of == to else []
+        edits = [f"T_{name}" for name in names]
+        graph = Graph([f"E_{of}", *own, *edits, f"T_{to}", f"R_{to}"], parts)
+        style = None
+        if not own:
+            size = (len(pictures), graph.inputs["style"].channels)
+            style = torch.randn(size, generator=torch.Generator().manual_seed(0)).to(pictures)
+        return apply_codes(graph, pictures, _codes(attributes, wanted), style=style)
+
+    return edit
+
+
 def star(parts: Parts, attributes: Attributes) -> Editor:
     """StarGAN: one translator F, told all labels, those that stay as well."""
 

@@ -46,13 +46,18 @@ def accuracy(judge: Component, pictures: Tensor, labels: Tensor) -> dict[str, fl
 
 
 def apply_codes(
-    graph: Graph, given: Tensor, codes: Mapping[str, Tensor], source: str = "image"
+    graph: Graph,
+    given: Tensor,
+    codes: Mapping[str, Tensor],
+    source: str = "image",
+    style: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """The outputs of `graph` for label indices (B,) by attribute, in batches, clamped to -1..1.
 
-    `given` is what the graph starts from, its input `source`. Attributes that it does not ask for
-    are left out.
+    `given` is what the graph starts from, its input `source`; `style` (B, n) is there for graphs
+    that read one. Attributes that it does not ask for are left out.
     """
+    starts = {source: given} if style is None else {source: given, "style": style}
     results: list[dict[str, Tensor]] = []
     with torch.inference_mode():
         for at in range(0, len(given), BATCH):
@@ -62,7 +67,7 @@ def apply_codes(
                 for name, code in codes.items()
                 if name in graph.inputs
             }
-            results.append(graph(**{source: given[part]}, **onehot))
+            results.append(graph(**{name: x[part] for name, x in starts.items()}, **onehot))
     out = {name: torch.cat([result[name] for result in results]) for name in results[0]}
     return {**out, "image": out["image"].clamp(-1, 1)}
 
