@@ -37,12 +37,12 @@ class Data:
 
 @cache
 def sketched(count: int, size: int, seeds: tuple[int, int], workers: int) -> Domains:
-    """Domain a is sketches, b pictures of other things, held in memory."""
-    drawn = [
-        Cached(Sketches(count, size, seed, domain), workers, progress=count > 100).images
-        for seed, domain in zip(seeds, DOMAINS, strict=True)
-    ]
-    return Domains({name: Domain(images, size) for name, images in zip("ab", drawn, strict=True)})
+    """Sketches, and pictures of other things, held in memory."""
+    drawn = {
+        name: Cached(Sketches(count, size, seed, name), workers, progress=count > 100).images
+        for seed, name in zip(seeds, DOMAINS, strict=True)
+    }
+    return Domains({name: Domain(images, size) for name, images in drawn.items()})
 
 
 @cache
@@ -59,8 +59,8 @@ def domains(s: Data) -> Domains:
 
 
 def names_of(s: Data) -> list[str]:
-    """What the domains are called: a, b and so on."""
-    return list(domains(s).domains) if s.data else ["a", "b"]
+    """What the domains are called: sketch and picture, or a, b and so on."""
+    return list(domains(s).domains) if s.data else list(DOMAINS)
 
 
 def two(s: Data) -> list[str]:
@@ -96,5 +96,5 @@ def shown(s: Data, count: int = 5) -> dict[str, Tensor]:
 def card(s: Data, graphs: dict[str, list[str]]) -> Card:
     """What a zoo trained on them is."""
     seeds = f"seeds {s.data_seed} and {s.data_seed + 1}"
-    made = f"{s.pictures} drawn sketches (a), {s.pictures} pictures of other things (b), {seeds}"
+    made = f"{s.pictures} drawn sketches, {s.pictures} pictures of other things, {seeds}"
     return Card(s.licence, {"data": s.data or f"{made} (Apache-2.0)"}, graphs=graphs)
