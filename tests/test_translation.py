@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import domains_data
 import numpy as np
 import pytest
 import torch
@@ -99,6 +100,57 @@ def test_munit_reads_back_the_style_that_was_sampled(monkeypatch: pytest.MonkeyP
     torch.testing.assert_close(terms["style"], read)
     kept = sum(l1(parts[f"E_{to}"](fake[to]), content[of]) for of, to in WAYS)
     torch.testing.assert_close(terms["content"], kept)
+
+
+def test_a_style_is_a_seed_a_vector_or_read_off_a_picture() -> None:
+    settings, parts, batch = made("munit")
+    graphs = recipe_of("munit").card(settings).graphs
+    graph, guided = (
+        modgan.compose(graphs[f"sketch_to_picture{way}"], parts) for way in ("", "_guided")
+    )
+    x, one = batch["sketch"][:1], torch.Generator().manual_seed(7)
+    by_seed = graph.apply(image=x, style=7)["image"][0]
+    by_vector = graph.apply(image=x, style=torch.randn(1, 8, generator=one))["image"][0]
+    assert by_seed.tobytes() == by_vector.tobytes()
+    several = graph.apply(image=x, style=[7, 8, 9])["image"]
+    assert len(several) == 3 and several[1].tobytes() != by_seed.tobytes()
+    read = graph(image=x, style=parts["Q_picture"](batch["picture"][:1]))["image"]
+    torch.testing.assert_close(guided(image=x, guide=batch["picture"][:1])["image"], read)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "missing 'style': 8 of normal, or an integer seed to draw it"),
+        ({"style": torch.randn(1, 5)}, r"input 'style': expects \(B, 8\) of .*, gets \(1, 5\)"),
+        ({"style": torch.randn(8)}, r"input 'style': expects \(B, 8\) of 8 of normal, gets \(8\)"),
+        ({"style": [0.5] * 8}, "input 'style': expects a tensor of 8 of normal, got 0.5"),
+        ({"style": None}, "step 'T_picture: .*' cannot be skipped: it makes 16×8×8 of styled_p"),
+    ],
+)
+def test_styles_that_are_none(given: dict[str, Any], message: str) -> None:
+    settings, parts, _ = made("munit")
+    steps = recipe_of("munit").card(settings).graphs["sketch_to_picture"]
+    graph = modgan.compose(steps, parts)
+    with pytest.raises(InterfaceError, match=message):
+        graph.apply(image=Image.new("RGB", (32, 32)), **given)
+
+
+def test_munit_follows_what_comes_back_and_which_edges_stay(tmp_path: Path) -> None:
+    settings, parts, _ = made("munit")
+    score = recipe_of("munit").score
+    assert score is not None
+    figures = score(settings, tmp_path, "cpu")
+    (picture, sketch, lost), again = figures(parts, False), figures(parts, True)
+    assert again == [picture, sketch, lost] and lost["name"] == "edges lost %"
+    x = domains_data.shown(settings, 50)["sketch"]
+    feature = parts["T_sketch"](parts["E_sketch"](x), parts["Q_sketch"](x))
+    off = 127.5 * l1(parts["R_sketch"](feature), x).item()
+    assert sketch["value"] == pytest.approx(off, abs=1e-2) and sketch["n"] == 50
+    other = score(replace(settings, data=str(folder(tmp_path, "AB"))), tmp_path, "cpu")
+    made_of_noise = recipe_of("munit").parts(replace(settings, data=str(tmp_path)))
+    names = [row["name"] for row in other(made_of_noise, False)]
+    assert names == ["b again, L1 of 255", "a again, L1 of 255"]
 
 
 def test_units_noise_is_only_in_training() -> None:
@@ -241,6 +293,18 @@ def test_stargan_takes_any_number_of_domains(tmp_path: Path) -> None:
     assert sorted(batch["target"].flatten().tolist()) == [0, 0, 1, 1, 2, 2]
     graph = modgan.compose(recipe.card(settings).graphs["to_domain"], parts)
     assert graph.apply(image=Image.new("RGB", (40, 40)), domain="c")["image"].size == (32, 32)
+
+
+def test_pictures_of_any_mode_and_shape_are_learned_from(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        for letter in "AB":
+            (tmp_path / f"{split}{letter}").mkdir()
+            for mode, shape in (("L", (61, 37)), ("RGBA", (9, 33)), ("P", (32, 32)), ("1", (5, 5))):
+                Image.new(mode, shape).save(tmp_path / f"{split}{letter}/{mode}.png")
+    settings = settings_of("munit", data=str(tmp_path), batch=4)
+    batch = recipe_of("munit").batch(settings, Share(0))
+    assert all(x.shape == (4, 3, 32, 32) and x.abs().max() <= 1 for x in batch.values())
+    assert sorted(batch["a"].amax((1, 2, 3)).tolist()) == [-1, -1, -1, 1]  # what is clear is white
 
 
 def test_direct_without_a_weight_has_no_features() -> None:
