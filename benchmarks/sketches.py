@@ -37,11 +37,12 @@ SHOWN = 8  # rows of the figure
 
 
 class Figure(NamedTuple):
-    """What the zoo reaches, what real pictures do, and what is aimed at."""
+    """What the zoo reaches, what real pictures do, what is aimed at, and what is by chance."""
 
     made: float
     real: float | None = None
     aim: str = ""
+    chance: float | None = None  # of real pictures of other things, or by another guide
 
 
 Figures = dict[str, Figure]
@@ -81,18 +82,22 @@ def measure(judge: modgan.Component, truth: Truth, made: Made) -> Figures:
     apart, real_apart = (
         spread(judge, each).mean().item() for each in (made.sampled, truth.colourings)
     )
-    seen = pooled(judge, truth.pictures)
+    seen, kept = pooled(judge, truth.pictures), chance(truth)
     one, own = made.sampled[:, 0], truth.coloured
     return {
         "sampled: edge F1 against the sketch": Figure(
-            _kept(made.sampled, truth), _kept(truth.colourings, truth), "≥ 0.85"
+            _kept(made.sampled, truth),
+            _kept(truth.colourings, truth),
+            "≥ 0.85",
+            kept["content"],
         ),
         "guided: edge F1 against the sketch": Figure(
             edge_f1(made.guided, truth.sketches).mean().item(),
             None if truth.mixed is None else edge_f1(truth.mixed, truth.sketches).mean().item(),
+            chance=kept["content"],
         ),
         "guided: hue within a tenth of the circle of the guide's, %": Figure(
-            near_hue(made.guided, truth), hue_ceiling(truth), "≥ 85"
+            near_hue(made.guided, truth), hue_ceiling(truth), "≥ 85", kept["hue"]
         ),
         "distance between ten styles of a sketch": Figure(apart, real_apart),
         "distance between ten styles, of that of true ones": Figure(
@@ -157,6 +162,14 @@ def hue_ceiling(truth: Truth) -> float:
     return near_hue(truth.mixed, truth)
 
 
+def chance(truth: Truth) -> dict[str, float]:
+    """What real pictures reach that have nothing to do with the sketch, or with the guide."""
+    return {
+        "content": edge_f1(truth.pictures, truth.sketches).mean().item(),
+        "hue": near_hue(truth.pictures.roll(1, 0), truth),
+    }
+
+
 def _kept(versions: Tensor, truth: Truth) -> float:
     """The mean edge F1 of K versions of every sketch, (N, K, 3, H, W)."""
     each = [edge_f1(some, truth.sketches).mean() for some in versions.unbind(1)]
@@ -206,21 +219,24 @@ def page(what: str, found: Mapping[str, Figure]) -> str:
     lines = [f"| {name} | {' | '.join(_cells(each))} |" for name, each in found.items()]
     return f"""{what}.
 
-| | this zoo | aim | real pictures |
-|---|---|---|---|
+| | this zoo | aim | real pictures | by chance |
+|---|---|---|---|---|
 {chr(10).join(lines)}
 
 Ten styles are sampled for every sketch. Real pictures are true colourings of the same sketches;
 their Fréchet distance is that to pictures of other things, as the zoo's is. Of guided pictures the
 truth is known where they are drawn; else the last column tells how many guides have any colour. A
-picture without colour counts as one of the wrong hue. Distances are on the maps of the judge's
-three halvings (`modgan/metrics/perceptual.py`), for Fréchet's their means over positions.
+picture without colour counts as one of the wrong hue. By chance: real pictures of other things, and
+of another hue than the guide's. Distances are on the maps of the judge's three halvings
+(`modgan/metrics/perceptual.py`), for Fréchet's on their means over positions.
 """
 
 
 def _cells(figure: Figure) -> list[str]:
-    real = "" if figure.real is None else f"{figure.real:.3g}"
-    return [f"{figure.made:.3g}", figure.aim, real]
+    real, by_chance = (
+        "" if value is None else f"{value:.3g}" for value in (figure.real, figure.chance)
+    )
+    return [f"{figure.made:.3g}", figure.aim, real, by_chance]
 
 
 def card_rows(

@@ -22,7 +22,7 @@ import torch
 from equal_time import Timed
 from PIL import Image
 from portraits import write
-from sketches import domain_read, hue_ceiling, near_hue, off
+from sketches import chance, domain_read, hue_ceiling, near_hue, off
 from sketches_truth import Truth, truth_of
 from torch import Tensor
 
@@ -175,7 +175,8 @@ def real(judge: modgan.Component, truth: Truth) -> Scores:
 
 def page(rows: dict[str, Scores], what: str) -> str:
     """The table as Markdown."""
-    titles = {"real": "real pictures", **{name: each.title for name, each in SYSTEMS.items()}}
+    titles = {name: each.title for name, each in SYSTEMS.items()}
+    titles |= {"real": "real pictures", "chance": "real pictures of other things"}
     lines = [
         f"| {titles[name]} | " + " | ".join(_cell(row, key) for key in COLUMNS) + " |"
         for name, row in rows.items()
@@ -230,7 +231,8 @@ def table(given: argparse.Namespace) -> None:
     judge = modgan.load(given.judge)["Q"]
     size = judge.inputs["image"].shape[-1]
     truth = truth_of(given.data, given.n, size, given.seed)
-    rows, found = {"real": real(judge, truth)}, dict[str, modgan.Zoo]()
+    rows: dict[str, Scores] = {"real": real(judge, truth), "chance": chance(truth)}
+    found: dict[str, modgan.Zoo] = {}
     for name, zoo in equal_time.zoos(given.zoos, given.systems or list(SYSTEMS)):
         found[name] = zoo
         rows[name] = {

@@ -138,6 +138,8 @@ def test_true_pictures_reach_what_is_aimed_at() -> None:
     for name, figure in sketches.measure(judge, truth, made).items():
         if figure.real is not None:
             assert figure.made == pytest.approx(figure.real, abs=1e-4), name
+        if figure.chance is not None:
+            assert figure.chance < figure.made - 0.05, name
         if figure.aim:
             sign, aim = figure.aim.split()
             assert figure.made >= float(aim) - 0.2 if sign == "≥" else figure.made <= float(aim)
@@ -199,7 +201,7 @@ def test_the_table_of_translation(
     run("translators", "table", *where)
     assert f"no zoo of unit in {tmp_path}" in capsys.readouterr().err
     rows = json.loads((tmp_path / "table.json").read_text())
-    assert list(rows) == ["real", *names]
+    assert list(rows) == ["real", "chance", *names]
     assert "hue" in rows["munit"] and rows["munit"]["diversity"] > 0
     assert rows["cyclegan"]["diversity"] == rows["fader"]["diversity"] == 0
     assert "to_sketch" not in rows["direct"] and "cycle_sketch" not in rows["cogan"]
