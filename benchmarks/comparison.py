@@ -5,26 +5,22 @@
     python benchmarks/comparison.py train --data DIR --attributes hair,smiling,eyeglasses --out RUN
     python benchmarks/comparison.py table --zoos RUN --truth FILE.npz --judge FILE --attributes ...
 
-Equal time is that of so many steps of ModularGAN: the steps of all systems are timed first, in
-turns in one process, so that whatever else the machine does falls on all of them alike.
+Equal time is that of so many steps of ModularGAN (`equal_time.py`).
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import statistics
 import sys
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import torch
+import equal_time
+from equal_time import Timed
 from torch import Tensor
-from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "recipes"))
 import cyclegan_portraits
@@ -39,25 +35,16 @@ from modgan.data.images import sheet, to_image
 from modgan.files import replacing
 from modgan.metrics import editors
 from modgan.metrics.edits import read
-from modgan.train import Recipe, Share, Trainer, run
 
 OURS = modulargan_portraits.recipe
-ROUNDS, TURN = 6, 5  # turns of timing, and steps a system takes in its turn
 
 
 @dataclass(frozen=True)
-class System:
+class System(Timed):
     """A row of the tables."""
 
-    title: str
-    recipe: Recipe
     editor: Callable[..., editors.Editor]
     chained: bool = True  # whether the order of edits makes a difference
-    settings: dict[str, Any] = field(default_factory=dict)
-    changes: str = ""  # the setting that says after how many steps other phases begin
-
-    def chosen(self, given: dict[str, Any]) -> Any:
-        return replace(self.recipe.settings, **given, **self.settings)
 
 
 SYSTEMS = {
@@ -91,84 +78,10 @@ SYSTEMS = {
 TABLE_2 = ("modulargan", "stargan", "stargan_critics", "cyclegan", "icgan")
 
 
-class Timed:
-    """A system that takes steps, before and after its phases change."""
-
-    def __init__(self, system: System, given: dict[str, Any]) -> None:
-        self.system, self.settings = system, system.chosen(given)
-        torch.manual_seed(0)
-        parts = {
-            name: part.to(memory_format=torch.channels_last)
-            for name, part in system.recipe.parts(self.settings).items()
-        }
-        self.trainer = Trainer(parts, system.recipe.phases(self.settings))
-        change = getattr(self.settings, system.changes) if system.changes else 0
-        self.begins = (0, change) if change else (0,)
-        self.seconds: list[list[float]] = [[] for _ in self.begins]
-
-    def turn(self) -> None:
-        """Take a turn in either stretch."""
-        for begin, seconds in zip(self.begins, self.seconds, strict=True):
-            for at in range(begin, begin + TURN):
-                batch = self.system.recipe.batch(self.settings, Share(at))
-                self.trainer.step, begun = at, time.perf_counter()
-                next(self.trainer.steps([[batch]]))
-                seconds.append(time.perf_counter() - begun)
-
-    def cost(self) -> float:
-        """The seconds of all steps of the settings; a turn's first steps only warm up."""
-        each = [statistics.median(seconds[TURN:]) for seconds in self.seconds]
-        first = self.begins[-1]
-        return first * each[0] + (self.settings.steps - first) * each[-1]
-
-
-def equal_steps(names: list[str], given: dict[str, Any], steps: int) -> dict[str, Any]:
-    """Settings under which every system trains as long as ModularGAN for `steps` steps.
-
-    And the minutes that this takes, on the machine where they were timed.
-    """
-    timed = {name: Timed(SYSTEMS[name], given) for name in dict.fromkeys(["modulargan", *names])}
-    for _ in tqdm(range(ROUNDS + 1), "timing"):
-        for system in timed.values():
-            system.turn()
-    ours = timed["modulargan"]
-    ours.settings = replace(ours.settings, steps=steps)
-    minutes = round(ours.cost() / 60, 1)
-    return {
-        name: {"minutes": minutes, "settings": _stretched(timed[name], ours.cost())}
-        for name in names
-    }
-
-
-def _stretched(system: Timed, seconds: float) -> dict[str, Any]:
-    """The steps that take so many seconds; where phases differ by a share, it stays."""
-    factor = seconds / system.cost()
-    steps = round(system.settings.steps * factor)
-    if system.system.changes == "drawing":
-        return {"steps": steps, "drawing": round(system.settings.drawing * factor)}
-    first = system.begins[-1]
-    if not first:
-        return {"steps": steps}
-    teaching = first * statistics.median(system.seconds[0][TURN:])
-    later = statistics.median(system.seconds[-1][TURN:])
-    return {"steps": first + round((seconds - teaching) / later)}
-
-
 def train(given: argparse.Namespace) -> None:
     """Train the systems one after the other; what is finished stays as it is."""
     data = {"data": given.data, "attributes": given.attributes, "workers": 0}
-    plan = given.out / "steps.json"
-    names = given.systems or list(SYSTEMS)
-    known = json.loads(plan.read_text()) if plan.is_file() else {}
-    if missing := [name for name in names if name not in known]:
-        known |= equal_steps(missing, data, given.steps)
-        given.out.mkdir(parents=True, exist_ok=True)
-        plan.write_text(json.dumps(known, indent=1) + "\n")
-    for name in names:
-        system = SYSTEMS[name]
-        settings = replace(system.chosen(data), **known[name]["settings"])
-        recipe = replace(system.recipe, name=name, score=None)
-        run(recipe, settings, given.out / name, resume=True)
+    equal_time.train(SYSTEMS, given.systems or list(SYSTEMS), data, given.steps, given.out)
 
 
 def table(given: argparse.Namespace) -> None:
@@ -182,20 +95,14 @@ def table(given: argparse.Namespace) -> None:
         test = Drawn(given.n, 64, given.seed)
     rows: dict[str, Any] = {"real": real_errors(judge, test, names)}
     columns = examples(test, names)
-    plan_file = given.zoos / "steps.json"
-    if given.n < len(chains(names)) or not plan_file.is_file():
+    if given.n < len(chains(names)):
         raise SystemExit(
-            f"table: expects {len(chains(names))} portraits or more, got {given.n}, and a plan in "
-            f"{plan_file}; `train` writes it, run that first or pass --zoos"
+            f"table: expects {len(chains(names))} portraits or more, got -n {given.n}: "
+            "the figure shows another one for every set of attributes"
         )
-    plan = json.loads(plan_file.read_text())
-    for name in given.systems or list(SYSTEMS):
-        found = [given.zoos / f"{name}.safetensors", given.zoos / name / f"{name}.safetensors"]
-        path = next((path for path in found if path.is_file()), None)
-        if path is None:
-            print(f"no zoo of {name} in {given.zoos}", file=sys.stderr)
-            continue
-        system, zoo = SYSTEMS[name], modgan.load(path)
+    plan = equal_time.planned(given.zoos)
+    for name, zoo in equal_time.zoos(given.zoos, given.systems or list(SYSTEMS)):
+        system = SYSTEMS[name]
         edit = system.editor(zoo, test.attributes)
         scores = measure(edit, judge, test, names, system.chained)
         columns[system.title] = [
@@ -238,13 +145,11 @@ def real_errors(judge: modgan.Component, test: Test, names: list[str]) -> dict[s
 
 
 def milliseconds(edit: editors.Editor, test: Test, names: list[str]) -> float:
-    """The time of one picture with one edit, one at a time: the median of 20."""
-    wanted, spent = test.wanted((names[0],)), []
-    for at in range(20):
-        begun = time.perf_counter()
-        edit([names[0]], test.pictures[at : at + 1], wanted[at : at + 1])
-        spent.append(1000 * (time.perf_counter() - begun))
-    return statistics.median(spent)
+    """The time of one picture with one edit, one at a time."""
+    wanted = test.wanted((names[0],))
+    return equal_time.milliseconds(
+        lambda at: edit([names[0]], test.pictures[at : at + 1], wanted[at : at + 1])
+    )
 
 
 def page(rows: dict[str, Any], names: list[str], what: str) -> str:

@@ -41,12 +41,12 @@ class Data:
 
 @cache
 def sketched(count: int, size: int, seeds: tuple[int, int], workers: int) -> Domains:
-    """Domain a is sketches, b pictures of other things, held in memory."""
-    drawn = [
-        Cached(Sketches(count, size, seed, domain), workers, progress=count > 100).images
-        for seed, domain in zip(seeds, DOMAINS, strict=True)
-    ]
-    return Domains({name: Domain(images, size) for name, images in zip("ab", drawn, strict=True)})
+    """Sketches, and pictures of other things, held in memory."""
+    drawn = {
+        name: Cached(Sketches(count, size, seed, name), workers, progress=count > 100).images
+        for seed, name in zip(seeds, DOMAINS, strict=True)
+    }
+    return Domains({name: Domain(images, size) for name, images in drawn.items()})
 
 
 @cache
@@ -81,10 +81,8 @@ def domains(s: Data) -> Domains:
 
 
 def names_of(s: Data) -> list[str]:
-    """What the domains are called: a, b and so on; sketch and picture of portraits."""
-    if s.data:
-        return list(domains(s).domains)
-    return list(DOMAINS) if kind(s) is portraits else ["a", "b"]
+    """What the domains are called: sketch and picture, or a, b and so on."""
+    return list(domains(s).domains) if s.data else list(DOMAINS)
 
 
 def two(s: Data) -> list[str]:

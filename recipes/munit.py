@@ -12,10 +12,12 @@ halves the rates every 100,000 steps; here rates fall in a straight line at the 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import domains_data
 import torch
-from domains_data import drawn, two
+from domains_data import drawn, shown, two
 from PIL import Image
 from torch import Tensor
 from translation import (
@@ -39,8 +41,12 @@ from modgan.card import Card
 from modgan.component import Component
 from modgan.components import AdainTransformer, ContentEncoder, StyleCoder, UpsampleReconstructor
 from modgan.losses import l1
+from modgan.metrics.judged import as_rows
+from modgan.metrics.translation import edge_f1
 from modgan.spec import image
-from modgan.train import Batch, Phase, Recipe, Share, main
+from modgan.train import Batch, Phase, Recipe, Score, Share, main
+
+FOLLOWED = 50  # test pictures of either domain that figures are taken on
 
 
 @dataclass(frozen=True)
@@ -147,6 +153,26 @@ def sheet(s: Settings, parts: Parts) -> Image.Image:
     return page(columns | {"guide": swapped(x)})
 
 
+def score(s: Settings, folder: Path, device: str) -> Score:
+    """How far test pictures come back and, of drawn sketches, which edges colourings lose."""
+    x = {name: pictures.to(device) for name, pictures in shown(s, FOLLOWED).items()}
+    a, b = x
+    rng = torch.Generator().manual_seed(s.seed)
+    style = torch.randn(len(x[a]), s.n_style, generator=rng).to(device)
+
+    @torch.no_grad()
+    def figures(parts: Parts, final: bool) -> list[dict[str, Any]]:
+        content = each(parts, "E", x)
+        again = decoded(parts, content, each(parts, "Q", x))
+        rows = [(f"{name} again, L1 of 255", 127.5 * l1(again[name], x[name])) for name in (b, a)]
+        if not s.data:
+            made = decoded(parts, {b: content[a]}, {b: style})[b]
+            rows.append(("edges lost %", 100 - 100 * edge_f1(made, x[a]).mean()))
+        return as_rows([(name, value.item()) for name, value in rows], "test", len(x[a]))
+
+    return figures
+
+
 recipe = Recipe(
     name="munit",
     settings=Settings(),
@@ -156,6 +182,7 @@ recipe = Recipe(
     phases=phases,
     card=card,
     sheet=sheet,
+    score=score,
 )
 
 paper = replace(Settings(**PAPER), hidden=256, q_width=64, lr=1e-4)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import domains_data
 import numpy as np
 import pytest
 import torch
@@ -20,13 +21,18 @@ from torch import Tensor
 import modgan
 from modgan.component import Component
 from modgan.data.images import DataError
-from modgan.losses import classification, l1
+from modgan.data.sketches import DOMAINS
+from modgan.losses import classification, l1, lsgan_d, lsgan_g
 from modgan.spec import InterfaceError
 from modgan.train import Batch, Share, Trainer
 
-SYSTEMS = ("munit", "unit", "vaegan_pair", "cogan", "xgan", "fader", "combogan", "direct")
+SYSTEMS = (
+    *("munit", "unit", "vaegan_pair", "cogan", "xgan", "fader", "combogan", "direct"),
+    *("cyclegan", "stargan"),
+)
 Parts = dict[str, Component]
-CRITICS = {"cogan": ["D", "D_a", "D_b"], "fader": ["D"], "direct": ["D"]}
+DRAWN_ALIKE = ("own", "other", "labels", "target")  # domains, which may be the same again
+WAYS = (("sketch", "picture"), ("picture", "sketch"))
 
 
 def settings_of(name: str, **changed: Any) -> Any:
@@ -70,7 +76,7 @@ def test_a_batch_is_a_function_of_its_share(name: str) -> None:
     settings, recipe = settings_of(name), recipe_of(name)
     one, again, other = (recipe.batch(settings, Share(step)) for step in (3, 3, 4))
     for key, value in one.items():
-        if isinstance(value, Tensor) and key not in ("own", "other"):
+        if isinstance(value, Tensor) and key not in DRAWN_ALIKE:
             assert torch.equal(value, again[key]) and not torch.equal(value, other[key]), key
 
 
@@ -85,17 +91,66 @@ def test_munit_reads_back_the_style_that_was_sampled(monkeypatch: pytest.MonkeyP
     import munit
 
     _, parts, batch = made("munit")
-    style = {name: torch.randn(2, 8) for name in "ab"}
+    style = {name: torch.randn(2, 8) for name in DOMAINS}
     monkeypatch.setattr(munit, "styles", lambda parts, x: style)
     terms = munit.g_loss(parts, batch)
-    content = {name: parts[f"E_{name}"](batch[name]) for name in "ab"}
-    fake = {
-        to: parts[f"R_{to}"](parts[f"T_{to}"](content[of], style[to])) for to, of in ("ab", "ba")
-    }
-    read = sum(l1(parts[f"Q_{name}"](fake[name]), style[name]) for name in "ab")
+    content = {name: parts[f"E_{name}"](batch[name]) for name in DOMAINS}
+    fake = {to: parts[f"R_{to}"](parts[f"T_{to}"](content[of], style[to])) for of, to in WAYS}
+    read = sum(l1(parts[f"Q_{name}"](fake[name]), style[name]) for name in DOMAINS)
     torch.testing.assert_close(terms["style"], read)
-    kept = sum(l1(parts[f"E_{to}"](fake[to]), content[of]) for to, of in ("ab", "ba"))
+    kept = sum(l1(parts[f"E_{to}"](fake[to]), content[of]) for of, to in WAYS)
     torch.testing.assert_close(terms["content"], kept)
+
+
+def test_a_style_is_a_seed_a_vector_or_read_off_a_picture() -> None:
+    settings, parts, batch = made("munit")
+    graphs = recipe_of("munit").card(settings).graphs
+    graph, guided = (
+        modgan.compose(graphs[f"sketch_to_picture{way}"], parts) for way in ("", "_guided")
+    )
+    x, one = batch["sketch"][:1], torch.Generator().manual_seed(7)
+    by_seed = graph.apply(image=x, style=7)["image"][0]
+    by_vector = graph.apply(image=x, style=torch.randn(1, 8, generator=one))["image"][0]
+    assert by_seed.tobytes() == by_vector.tobytes()
+    several = graph.apply(image=x, style=[7, 8, 9])["image"]
+    assert len(several) == 3 and several[1].tobytes() != by_seed.tobytes()
+    read = graph(image=x, style=parts["Q_picture"](batch["picture"][:1]))["image"]
+    torch.testing.assert_close(guided(image=x, guide=batch["picture"][:1])["image"], read)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "missing 'style': 8 of normal, or an integer seed to draw it"),
+        ({"style": torch.randn(1, 5)}, r"input 'style': expects \(B, 8\) of .*, gets \(1, 5\)"),
+        ({"style": torch.randn(8)}, r"input 'style': expects \(B, 8\) of 8 of normal, gets \(8\)"),
+        ({"style": [0.5] * 8}, "input 'style': expects a tensor of 8 of normal, got 0.5"),
+        ({"style": None}, "step 'T_picture: .*' cannot be skipped: it makes 16×8×8 of styled_p"),
+    ],
+)
+def test_styles_that_are_none(given: dict[str, Any], message: str) -> None:
+    settings, parts, _ = made("munit")
+    steps = recipe_of("munit").card(settings).graphs["sketch_to_picture"]
+    graph = modgan.compose(steps, parts)
+    with pytest.raises(InterfaceError, match=message):
+        graph.apply(image=Image.new("RGB", (32, 32)), **given)
+
+
+def test_munit_follows_what_comes_back_and_which_edges_stay(tmp_path: Path) -> None:
+    settings, parts, _ = made("munit")
+    score = recipe_of("munit").score
+    assert score is not None
+    figures = score(settings, tmp_path, "cpu")
+    (picture, sketch, lost), again = figures(parts, False), figures(parts, True)
+    assert again == [picture, sketch, lost] and lost["name"] == "edges lost %"
+    x = domains_data.shown(settings, 50)["sketch"]
+    feature = parts["T_sketch"](parts["E_sketch"](x), parts["Q_sketch"](x))
+    off = 127.5 * l1(parts["R_sketch"](feature), x).item()
+    assert sketch["value"] == pytest.approx(off, abs=1e-2) and sketch["n"] == 50
+    other = score(replace(settings, data=str(folder(tmp_path, "AB"))), tmp_path, "cpu")
+    made_of_noise = recipe_of("munit").parts(replace(settings, data=str(tmp_path)))
+    names = [row["name"] for row in other(made_of_noise, False)]
+    assert names == ["b again, L1 of 255", "a again, L1 of 255"]
 
 
 def test_units_noise_is_only_in_training() -> None:
@@ -112,15 +167,15 @@ def test_a_vaegan_does_not_see_the_other_domain() -> None:
         torch.manual_seed(0)
         settings, parts, batch = made("vaegan_pair")
         if changed:
-            batch["b"] = -batch["b"]
+            batch["picture"] = -batch["picture"]
         list(Trainer(parts, recipe_of("vaegan_pair").phases(settings)).steps([[batch], [batch]]))
         return {f"{k}.{n}": p for k, part in parts.items() for n, p in part.named_parameters()}
 
     one, other = after(False), after(True)
     same = {name.split(".")[0] for name in one if torch.equal(one[name], other[name])}
-    assert {"E_a", "R_a", "D_a"} <= same
-    assert all(torch.equal(one[n], other[n]) for n in one if n.split(".")[0].endswith("_a"))
-    assert not all(torch.equal(one[n], other[n]) for n in one if n.startswith("E_b"))
+    assert {"E_sketch", "R_sketch", "D_sketch"} <= same
+    assert all(torch.equal(one[n], other[n]) for n in one if "_sketch." in n)
+    assert not all(torch.equal(one[n], other[n]) for n in one if n.startswith("E_picture"))
 
 
 def test_cogans_domains_share_all_but_their_ends() -> None:
@@ -129,13 +184,13 @@ def test_cogans_domains_share_all_but_their_ends() -> None:
     _, parts, batch = made("cogan")
     pictures = cogan.pairs(parts, batch["z"])
     feature = parts["G"](batch["z"])
-    for name in "ab":
+    for name in DOMAINS:
         torch.testing.assert_close(pictures[name], parts[f"R_{name}"](feature))
-    seen = torch.cat([parts[f"D_{name}"](batch[name]) for name in "ab"])
+    seen = torch.cat([parts[f"D_{name}"](batch[name]) for name in DOMAINS])
     (scores,) = parts["D"](seen)
     expected = classification(scores, torch.ones(len(seen), dtype=torch.int64))
-    torch.testing.assert_close(cogan.answered(parts, {n: batch[n] for n in "ab"}, 1), expected)
-    ends = sum(p.numel() for n in "ab" for p in parts[f"R_{n}"].parameters())
+    torch.testing.assert_close(cogan.answered(parts, {n: batch[n] for n in DOMAINS}, 1), expected)
+    ends = sum(p.numel() for n in DOMAINS for p in parts[f"R_{n}"].parameters())
     assert 10 * ends < sum(p.numel() for p in parts["G"].parameters())
 
 
@@ -151,7 +206,7 @@ def test_xgans_encoders_unlearn_what_the_critic_of_domains_learns() -> None:
     scores = torch.cat([parts["D_domain"](f)[0] for f in plain.values()])
     own = torch.tensor([0, 0, 1, 1])
     classification(scores, own).backward()
-    for name in "ab":
+    for name in DOMAINS:
         torch.testing.assert_close(feature[name].grad, -plain[name].grad)
     again = [p.grad for p in parts["D_domain"].parameters()]
     torch.testing.assert_close(learned, again)
@@ -160,7 +215,7 @@ def test_xgans_encoders_unlearn_what_the_critic_of_domains_learns() -> None:
 def test_xgans_inner_layers_serve_both_domains() -> None:
     settings, parts, _ = made("xgan")
     graphs = recipe_of("xgan").card(settings).graphs
-    assert graphs["a_to_b"] == ["E_a", "E_shared", "R_shared", "R_b"]
+    assert graphs["sketch_to_picture"] == ["E_sketch", "E_shared", "R_shared", "R_picture"]
     one, other = (modgan.compose(steps, parts) for steps in graphs.values())
     shared = {id(p) for p in one.parameters()} & {id(p) for p in other.parameters()}
     inner = [*parts["E_shared"].parameters(), *parts["R_shared"].parameters()]
@@ -208,6 +263,48 @@ def test_a_recipe_of_two_domains_refuses_three(tmp_path: Path) -> None:
     settings = settings_of("unit", data=str(folder(tmp_path, "ABC")))
     with pytest.raises(DataError, match=r"two domains, got 3: a, b, c; leave two .*combogan"):
         recipe_of("unit").parts(settings)
+
+
+def test_cyclegans_translators_are_each_others_way_back() -> None:
+    import cyclegan
+
+    _, parts, batch = made("cyclegan")
+    x = dict(batch)
+    terms = cyclegan.f_loss(parts, batch)
+    to = {name: parts[f"F_{name}"] for name in DOMAINS}
+    back = sum(l1(to[of](to[other](x[of])), x[of]) for of, other in WAYS)
+    torch.testing.assert_close(terms["cycle"], back)
+    torch.testing.assert_close(terms["identity"], sum(l1(to[n](x[n]), x[n]) for n in DOMAINS))
+    fake = {other: to[other](x[of]) for of, other in WAYS}
+    critic = {name: parts[f"D_{name}"] for name in DOMAINS}
+    fooled = sum(lsgan_g(critic[name](fake[name])) for name in DOMAINS)
+    torch.testing.assert_close(terms["adv"], fooled)
+    told = sum(lsgan_d(critic[name](x[name]), critic[name](fake[name])) for name in DOMAINS)
+    torch.testing.assert_close(cyclegan.d_loss(parts, batch)["adv"], told)
+    assert not batch["fake"]["sketch"].requires_grad
+
+
+def test_stargan_takes_any_number_of_domains(tmp_path: Path) -> None:
+    settings = settings_of("stargan", data=str(folder(tmp_path, "ABC")), batch=2)
+    recipe = recipe_of("stargan")
+    parts, batch = recipe.parts(settings), recipe.batch(settings, Share(0))
+    assert parts["F"].inputs["domain"].labels == ("a", "b", "c")
+    assert batch["labels"].flatten().tolist() == [0, 0, 1, 1, 2, 2]
+    assert sorted(batch["target"].flatten().tolist()) == [0, 0, 1, 1, 2, 2]
+    graph = modgan.compose(recipe.card(settings).graphs["to_domain"], parts)
+    assert graph.apply(image=Image.new("RGB", (40, 40)), domain="c")["image"].size == (32, 32)
+
+
+def test_pictures_of_any_mode_and_shape_are_learned_from(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        for letter in "AB":
+            (tmp_path / f"{split}{letter}").mkdir()
+            for mode, shape in (("L", (61, 37)), ("RGBA", (9, 33)), ("P", (32, 32)), ("1", (5, 5))):
+                Image.new(mode, shape).save(tmp_path / f"{split}{letter}/{mode}.png")
+    settings = settings_of("munit", data=str(tmp_path), batch=4)
+    batch = recipe_of("munit").batch(settings, Share(0))
+    assert all(x.shape == (4, 3, 32, 32) and x.abs().max() <= 1 for x in batch.values())
+    assert sorted(batch["a"].amax((1, 2, 3)).tolist()) == [-1, -1, -1, 1]  # what is clear is white
 
 
 def test_direct_without_a_weight_has_no_features() -> None:

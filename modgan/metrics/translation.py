@@ -1,4 +1,4 @@
-"""How well a picture keeps the lines of a sketch and takes the colour of a guide.
+"""How well translated pictures keep the lines of a sketch and take the colour of a guide.
 
 Pictures are float (B, 3, H, W) in -1..1. Axes: B pictures, C channels, H W pixels.
 """
@@ -12,10 +12,21 @@ import torch.nn.functional as F
 from einops import rearrange, reduce
 from torch import Tensor
 
+from modgan.graph import Graph
+
+BATCH = 100
 LUMA = (0.299, 0.587, 0.114)
 SLOPE = 0.06  # of luminance 0..1 per pixel: what is steeper is an edge
 DARK = 0.6  # luminance 0..1: what is darker in a sketch is a line
 COLOURED = 0.2  # max - min of red, green and blue, 0..1: pixels with less have no hue that counts
+
+
+def translated(graph: Graph, **given: Tensor) -> Tensor:
+    """The output `image` of a graph for tensors of one length, in batches, clamped to -1..1."""
+    batches = zip(*(torch.split(value, BATCH) for value in given.values()), strict=True)
+    with torch.inference_mode():
+        made = [graph(**dict(zip(given, some, strict=True)))["image"] for some in batches]
+    return torch.cat(made).clamp(-1, 1)
 
 
 def luminance(pictures: Tensor) -> Tensor:

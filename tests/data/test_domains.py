@@ -212,6 +212,18 @@ def test_folders_without_pictures(root: Path) -> None:
     )
 
 
+def test_one_empty_folder_is_named_alone(root: Path) -> None:
+    for picture in (root / "testB").rglob("*.*"):
+        picture.unlink()
+    with pytest.raises(DataError) as error:
+        read_domains(root, "test", size=12)
+    assert said(error).endswith(
+        f"{root}/testB: expected pictures ({', '.join(SUFFIXES)}), got "
+        "nothing; add some, or give another folder"
+    )
+    assert "testA" not in said(error)
+
+
 def test_a_split_that_stays_empty(root: Path) -> None:
     folders = {"x": root / "testA", "y": root / "trainB"}
     with pytest.raises(DataError) as error:
