@@ -1,7 +1,7 @@
 """Systems trained equally long: what the comparisons share.
 
-Equal time is that of so many steps of one of them: the steps of all are timed first, in turns in
-one process, so that whatever else the machine does falls on all of them alike.
+Equal time is that of so many steps of one of them: the steps of all are timed first, in one
+process, in turns that are long enough for what memory and caches hold to be a system's own.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from tqdm import tqdm
 import modgan
 from modgan.train import Recipe, Share, Trainer, run
 
-ROUNDS, TURN = 8, 5  # turns that are timed, and their steps: 40 hold every 5th and every 8th evenly
+ROUNDS = 2  # turns of every system
+TURN = 40  # steps of a turn that are timed: every 5th and every 8th of them evenly
+WARM = 8  # steps before, in which memory and caches become the system's own
 PLAN = "steps.json"
 
 
@@ -54,18 +56,20 @@ class Clock:
         self.begins = (0, change) if change else (0,)
         self.seconds: list[list[float]] = [[] for _ in self.begins]
 
-    def turn(self, number: int) -> None:
-        """Take the steps of a turn in either stretch; not all are alike, so turns go on."""
+    def turn(self) -> None:
+        """Take the steps of a turn in either stretch."""
         for begin, seconds in zip(self.begins, self.seconds, strict=True):
-            for at in range(begin + number * TURN, begin + (number + 1) * TURN):
-                batch = self.system.recipe.batch(self.settings, Share(at))
-                self.trainer.step, begun = at, time.perf_counter()
+            for at in range(WARM + TURN):
+                begun = time.perf_counter()
+                batch = self.system.recipe.batch(self.settings, Share(begin + at))
+                self.trainer.step = begin + at
                 next(self.trainer.steps([[batch]]))
-                seconds.append(time.perf_counter() - begun)
+                if at >= WARM:
+                    seconds.append(time.perf_counter() - begun)
 
     def each(self) -> list[float]:
-        """The mean seconds of a step in either stretch; the first turn only warms up."""
-        return [statistics.mean(seconds[TURN:]) for seconds in self.seconds]
+        """The mean seconds of a step in either stretch: not all steps are alike."""
+        return [statistics.mean(seconds) for seconds in self.seconds]
 
     def cost(self) -> float:
         """The seconds of all steps of the settings."""
@@ -82,9 +86,9 @@ def equal_steps(
     """
     first = next(iter(systems))
     timed = {name: Clock(systems[name], given) for name in dict.fromkeys([first, *names])}
-    for number in tqdm(range(ROUNDS + 1), "timing"):
-        for clock in timed.values():
-            clock.turn(number)
+    for _ in range(ROUNDS):
+        for clock in tqdm(timed.values(), "timing"):
+            clock.turn()
     ours = timed[first]
     ours.settings = replace(ours.settings, steps=steps)
     minutes = round(ours.cost() / 60, 1)

@@ -218,6 +218,7 @@ def test_equal_time_is_planned_once(
     import equal_time
 
     monkeypatch.setattr(equal_time, "ROUNDS", 1)
+    monkeypatch.setattr(equal_time, "WARM", 1)
     monkeypatch.setattr(equal_time, "TURN", 1)
     systems = {
         name: equal_time.Timed(name, recipe_of(name), settings=recipe_of(name).smoke, changes=what)
@@ -239,6 +240,5 @@ def test_a_steps_cost_counts_phases_that_rest(monkeypatch: pytest.MonkeyPatch) -
 
     recipe = recipe_of("stargan")
     clock = equal_time.Clock(equal_time.Timed("", recipe, settings=recipe.smoke), {})
-    warm = [9.0] * 5
-    clock.seconds = [warm + [1.0, 1.0, 1.0, 1.0, 6.0] * 3]
+    clock.seconds = [[1.0, 1.0, 1.0, 1.0, 6.0] * 3]
     assert clock.each() == [2.0] and clock.cost() == 2 * clock.settings.steps
