@@ -17,7 +17,7 @@ from torch import Tensor
 
 from modgan.component import Component
 from modgan.losses import label_critic_real, logistic_d, logistic_g, of_label, r1
-from modgan.train import Batch, Phase
+from modgan.train import Batch, Phase, TrainingError
 
 OPEN_BELOW = 0.1  # of D's belief in an edit: its mask is pulled open
 Parts = Mapping[str, Component]
@@ -28,6 +28,15 @@ def heads(parts: Parts, pictures: Tensor) -> tuple[list[Tensor], list[Tensor]]:
     """What D says: patch scores (B, 1, h, w) and label logits (B, n), by attribute."""
     out = parts["D"](pictures)
     return list(out[: len(out) // 2]), list(out[len(out) // 2 :])
+
+
+def check_same(same: int, batch: int) -> None:
+    """Some pictures of a batch keep their label, which the term `keep` is taken on, not all."""
+    if not 1 <= same < batch:
+        raise TrainingError(
+            f"--same {same}: expects 1 or more of the --batch {batch} pictures to keep their "
+            "label, and others to change theirs"
+        )
 
 
 def noisy(pictures: Tensor, most: float) -> Tensor:

@@ -24,7 +24,7 @@ import label_critics
 import torch
 import torch.nn.functional as F
 from digits_data import Data, labels_of, pictures
-from label_critics import Parts, Terms, convincing, fool, mask_loss, mean
+from label_critics import Parts, Terms, check_same, convincing, fool, mask_loss, mean
 from PIL import Image
 from torch import Tensor
 
@@ -80,6 +80,9 @@ class Settings(Data):
     judge_steps: int = 2_000  # of the classifier that judges the digits
     followed: int = 200  # digits that figures are taken on while training
     tested: int = 500  # and at the end
+
+    def __post_init__(self) -> None:
+        check_same(self.same, self.batch)
 
 
 def parts(s: Settings) -> dict[str, Component]:

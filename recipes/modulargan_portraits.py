@@ -18,7 +18,7 @@ import modulargan_paper
 import portraits_data
 import torch
 import torch.nn.functional as F
-from label_critics import Parts, Terms, fool, mask_loss, mean
+from label_critics import Parts, Terms, check_same, fool, mask_loss, mean
 from portraits_data import Data, found, labels_of, pictures
 from portraits_judge import Judging, sampling, scoring
 from torch import Tensor
@@ -62,6 +62,9 @@ class Settings(Judging, Data):
     steps: int = 8_000
     decay: float = 0.3  # share of the steps, the last, in which the rates fall to 0
     ema: float = 0.998
+
+    def __post_init__(self) -> None:
+        check_same(self.same, self.batch)
 
 
 def plan(s: Settings) -> str:

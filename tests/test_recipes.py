@@ -40,6 +40,16 @@ def test_smoke(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> 
     capfd.readouterr()
 
 
+@pytest.mark.parametrize("name", ["modulargan_portraits", "modulargan_digits"])
+@pytest.mark.parametrize("same", ["0", "9"])
+def test_some_pictures_keep_their_label(
+    name: str, same: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["train", str(FOLDER / f"{name}.py"), "--smoke", "--same", same])
+    assert f"{name}.py: --same {same}: expects 1 or more of the --batch" in capsys.readouterr().err
+
+
 def test_the_paper_variant_has_the_sizes_of_the_paper() -> None:
     paper = recipe_of("modulargan_portraits").variants["paper"]
     with torch.device("meta"):

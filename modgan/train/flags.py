@@ -43,8 +43,8 @@ def main(recipe: Recipe, argv: Sequence[str] | None = None) -> None:
         _add_flags(parser.add_argument_group(title), record)
     given = vars(parser.parse_args(argv))
     smoke = recipe.smoke if given["smoke"] else {}
-    settings, engine, book = (_changed(record, smoke, given) for record in records)
     try:
+        settings, engine, book = (_changed(record, smoke, given) for record in records)
         path = run(recipe, settings, given["out"], resume=given["resume"], engine=engine, book=book)
     except MISTAKES as error:
         parser.exit(2, f"{parser.prog}: {error}\n")
