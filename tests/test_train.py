@@ -180,12 +180,15 @@ def test_rates_fall_to_zero_over_the_last_share() -> None:
 
 def test_averages_follow_the_formula() -> None:
     both = made()
-    ema = averaged(both, decay=0.9)
-    ema.update_parameters(torch.nn.ModuleDict(both))
-    first = both["E"].stem[1].weight.detach().clone()
-    both["E"].stem[1].weight.data.add_(1.0)
-    ema.update_parameters(torch.nn.ModuleDict(both))
-    assert torch.allclose(parts_of(ema)["E"].stem[1].weight, first + 0.1, atol=1e-6)
+    ema = averaged(both, decay=0.3)
+    weight, average = both["E"].stem[1].weight, parts_of(ema)["E"].stem[1].weight
+    first = weight.detach().clone()
+    expected = 0.0
+    for step, kept in enumerate((0.0, 2 / 11, 3 / 12, 0.3, 0.3)):  # (1 + t) / (10 + t), then 0.3
+        weight.data.copy_(first + step)
+        ema.update_parameters(torch.nn.ModuleDict(both))
+        expected = kept * expected + (1 - kept) * step
+        assert torch.allclose(average, first + expected, atol=1e-5)
 
 
 def test_a_run_leaves_what_it_promises(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor, nn
+from torch.optim.swa_utils import PARAM_LIST, AveragedModel, get_ema_multi_avg_fn
 
 from modgan.component import Component
 
@@ -14,11 +14,16 @@ from modgan.component import Component
 def averaged(parts: Mapping[str, Component], decay: float) -> AveragedModel:
     """An exponential moving average of all parameters of `parts`; update it after every step.
 
-    It is in evaluation mode: batch norm in it uses the running statistics of the live parts.
+    At step t it keeps min(decay, (1 + t) / (10 + t)) of what it was, so that the first weights are
+    soon forgotten and short runs have an average, too. It is in evaluation mode: batch norm in it
+    uses the running statistics of the live parts.
     """
-    together = nn.ModuleDict(dict(parts))
-    average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-    return AveragedModel(together, multi_avg_fn=average).eval()
+
+    def average(old: PARAM_LIST, new: PARAM_LIST, count: Tensor | int) -> None:
+        kept = min(decay, (1 + int(count)) / (10 + int(count)))
+        get_ema_multi_avg_fn(kept)(old, new, count)  # type: ignore[no-untyped-call]
+
+    return AveragedModel(nn.ModuleDict(dict(parts)), multi_avg_fn=average).eval()
 
 
 def parts_of(average: AveragedModel) -> dict[str, Component]:
