@@ -49,8 +49,8 @@ class Settings(Judging, Data):
     d_channels: int = 32  # width of the first convolution of D
     q_channels: int = 16  # width of the first convolution of Q_z and Q_y
     hidden: int = 256  # width of the layer before their answer
-    batch: int = 64  # pictures a step
-    lr: float = 2e-4  # of G, R and D
+    batch: int = 32  # pictures a step
+    lr: float = 5e-4  # of G, R and D
     lr_q: float = 1e-3  # of Q_z and Q_y
     drawing: int = 4_000  # steps of G, R and D; the encoders learn in the steps after them
     steps: int = 6_000
@@ -79,10 +79,19 @@ def batch(s: Settings, at: Share) -> Batch:
     return {
         "image": x,
         "labels": labels,
-        "wrong": other_labels(labels, labels_of(s), rng),
+        "wrong": one_wrong(labels, labels_of(s), rng),
         "drawn": labels[torch.randperm(s.batch, generator=rng)],
         "z": torch.randn(s.batch, s.n_z, generator=rng),
     }
+
+
+def one_wrong(
+    labels: Tensor, attributes: Mapping[str, tuple[str, ...]], rng: torch.Generator
+) -> Tensor:
+    """The labels (B, A) with that of one attribute, drawn, another one: edits change one, too."""
+    other = other_labels(labels, attributes, rng)
+    changed = torch.randint(labels.shape[1], (len(labels), 1), generator=rng)
+    return labels.scatter(1, changed, other.gather(1, changed))
 
 
 def codes(parts: Parts, labels: Tensor) -> list[Tensor]:
@@ -182,7 +191,9 @@ recipe = Recipe(
     score=scoring(inverting),
 )
 
-paper = Settings(pictures=200_000, channels=64, d_channels=64, q_channels=32, hidden=4096)
+paper = Settings(
+    pictures=200_000, channels=64, d_channels=64, q_channels=32, hidden=4096, batch=64, lr=2e-4
+)
 recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 import cyclegan_portraits as cyclegan
 import pytest
 import torch
-from portraits_data import pictures
+from portraits_data import labels_of, pictures
 from test_recipes import recipe_of
 
 from modgan.train import Share, Trainer
@@ -53,6 +53,29 @@ def test_cyclegan_trains_one_pair_a_step() -> None:
     list(trainer.steps([[recipe.batch(s, Share(0))]]))
     after = parts["F_glasses_yes"].state_dict()
     assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+def test_wrong_labels_of_icgan_are_wrong_once() -> None:
+    recipe, s = tiny("icgan_portraits")
+    s = replace(s, batch=16)
+    batch = recipe.batch(s, Share(0))
+    wrong = batch["wrong"] != batch["labels"]
+    assert wrong.sum(1).eq(1).all() and wrong.any(0).all()
+    for column, labels in enumerate(labels_of(s).values()):
+        assert set(batch["wrong"][:, column].tolist()) <= set(range(len(labels)))
+
+
+@pytest.mark.parametrize(
+    ("name", "rates"),
+    [
+        ("stargan_portraits", {"batch": 16, "n_critic": 5, "lr": 1e-4}),
+        ("cyclegan_portraits", {"batch": 1, "lr": 2e-4, "w_identity": 5.0}),
+        ("icgan_portraits", {"batch": 64, "lr": 2e-4}),
+    ],
+)
+def test_the_paper_variants_have_the_published_rates(name: str, rates: dict[str, float]) -> None:
+    settings = recipe_of(name).variants["paper"].settings
+    assert {key: getattr(settings, key) for key in rates} == rates
 
 
 def test_stargan_targets_are_the_labels_of_the_batch() -> None:

@@ -14,10 +14,12 @@ import modgan
 from modgan.component import Component
 from modgan.components import (
     ConditionalDiscriminator,
+    CycleTranslator,
     DcganGenerator,
     DcganReconstructor,
     LabelCoder,
     NoiseCoder,
+    PatchDiscriminator,
 )
 from modgan.layers import dcgan_init
 from modgan.spec import FeatureSpec, InterfaceError, flags, image, onehot
@@ -165,6 +167,8 @@ def test_every_part_starts_so() -> None:
         NoiseCoder(IMAGE, channels=8, hidden=16),
         LabelCoder(IMAGE, CODES, channels=8, hidden=16),
         ConditionalDiscriminator(IMAGE, CODES, channels=8),
+        CycleTranslator(IMAGE, channels=8, n_res=1),
+        PatchDiscriminator(image(32), channels=8),
     ]
     for part in parts:
         kinds = (nn.Conv2d, nn.ConvTranspose2d)

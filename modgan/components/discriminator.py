@@ -185,6 +185,7 @@ class PatchDiscriminator(Component):
             _patch(widths[-2], widths[-1], stride=1),
         )
         self.real = nn.Conv2d(widths[-1], 1, 4, 1, 1)
+        dcgan_init(self)
 
     def forward(self, image: Tensor) -> Tensor:
         return self.real(self.body(image))

@@ -7,7 +7,7 @@ from einops import repeat
 from torch import Tensor, nn
 
 from modgan.component import Component, register
-from modgan.layers import ReflectBlock, ResidualBlock, conv, plain_conv, upconv
+from modgan.layers import ReflectBlock, ResidualBlock, conv, dcgan_init, plain_conv, upconv
 from modgan.spec import FeatureSpec, InterfaceError
 
 
@@ -82,6 +82,7 @@ class CycleTranslator(Component):
             nn.Conv2d(c, image.channels, 7, padding=3, padding_mode="reflect"),
             nn.Tanh(),
         )
+        dcgan_init(self)
 
     def forward(self, image: Tensor) -> Tensor:
         return self.head(self.blocks(self.stem(image)))
