@@ -37,7 +37,7 @@ class Settings(modulargan_portraits.Settings):
 
     zoo: str = "portraits"  # a zoo file, or the name of a released one
     attributes: str = "beard"  # the one to learn
-    steps: int = 3_000
+    steps: int = 4_000
 
 
 @cache
