@@ -11,6 +11,7 @@ import birds_data
 import finegan_birds
 import hierarchy_critics
 import mixnmatch_birds
+import mixnmatch_birds_features
 import pytest
 import torch
 from PIL import Image
@@ -335,6 +336,62 @@ def test_without_boxes_the_middle_counts_as_the_object(tmp_path: Path) -> None:
     ):
         finegan_birds.parts(replace(s, middle=0.6))
     train("finegan_birds", tmp_path / "run", "--data", str(root), "--split", "all", "--size", "64")
+
+
+def test_encoders_norm_real_and_made_pictures_as_one() -> None:
+    recipe, heard = mixnmatch_birds.recipe, list[int]()
+    for together in (True, False):
+        s = small(recipe, together=together)
+        torch.manual_seed(0)
+        parts, batch = recipe.parts(s), recipe.batch(s, Share(0))
+        heard.clear()
+        parts["Q_c"].get_submodule("body").register_forward_pre_hook(
+            lambda module, given: heard.append(len(given[0]))
+        )
+        terms = mixnmatch_birds.g_loss(parts, batch)
+        assert heard == ([6] if together else [3, 3])
+        assert {"z", "b", "p", "c"} <= set(terms)
+        # what is read and named is what Q's say of each, where no batch is normed
+        for name in [f"Q_{k}" for k in "zbpc"]:
+            parts[name].eval()
+        again = {k: v for k, v in batch.items() if k not in ("read", "said")}
+        read = mixnmatch_birds.read(parts, again)
+        named = mixnmatch_birds.named(parts, again)
+        picture = mixnmatch_birds.free_picture(parts, batch)
+        for k, port in mixnmatch_birds.CODES.items():
+            Q, aim = parts[f"Q_{k}"], batch[f"free_{port}"]
+            torch.testing.assert_close(read[k], Q(batch["objects"]))
+            expected = Q(picture)
+            if k == "z":
+                torch.testing.assert_close(named[k], (expected - aim).abs().mean())
+            else:
+                torch.testing.assert_close(named[k], -expected[range(3), aim].log().mean())
+    paper = recipe.variants["paper"].settings
+    assert recipe.settings.together and not paper.together
+
+
+def test_s_learns_of_real_pictures_painted_again(zoos: dict[str, Path]) -> None:
+    recipe = mixnmatch_birds_features.recipe
+    s = small(recipe, zoo=str(zoos["first"]))
+    parts, batch = recipe.parts(s), recipe.batch(s, Share(0))
+    for part in parts.values():
+        part.requires_grad_(False)
+    terms = mixnmatch_birds_features.s_loss(parts, batch)
+    terms["again"].backward()  # type: ignore[no-untyped-call]
+    moved = {k for k, part in parts.items() for p in part.parameters() if p.grad is not None}
+    assert moved == {"S"} and any(p.grad.abs().sum() for p in parts["S"].parameters())
+    codes = mixnmatch_birds_features.coded(parts, dict.fromkeys(NAMES, batch["objects"]))
+    again = mixnmatch_birds_features.painted(parts, codes, batch["read"]).image
+    torch.testing.assert_close(terms["again"], (again - batch["objects"]).abs().mean())
+    plain = {**recipe.batch(s, Share(0)), "again": False, "together": False}
+    apart = mixnmatch_birds_features.s_loss(parts, plain)
+    assert set(apart) == {"feature", "real"}
+    assert not torch.equal(apart["feature"], terms["feature"]), "other pictures norm them"
+    weights = recipe.phases(s)[-1].weights
+    assert weights == {"feature": 1.0, "real": 1.0, "again": 5.0}
+    paper = recipe.variants["paper"].settings
+    assert (paper.lr_d, paper.w_again, paper.together) == (2e-5, 0.0, False)
+    assert recipe.phases(paper)[-1].weights == {"feature": 1.0, "real": 1.0}
 
 
 # --- mixing -------------------------------------------------------------------------------------
