@@ -284,6 +284,7 @@ def painting_loss(parts: Parts, batch: Batch) -> Terms:
     """
     out = made(parts, batch)
     patches, background = parts["D_background"](behind(batch, out.background))
+    codes_read = reading_loss(parts, batch, out)
     real, _ = parts["D_child"](out.image)
     least, most = batch["area"]
     area = out.mask_parent.mean((1, 2, 3))
@@ -294,7 +295,7 @@ def painting_loss(parts: Parts, batch: Batch) -> Terms:
         "area": (F.relu(least - area) + F.relu(area - most)).mean(),
         "binary": batch["sharp"]
         * torch.stack([(m - m**2).mean() for m in (out.mask_parent, out.mask_child)]).mean(),
-        **reading_loss(parts, batch, out),
+        **codes_read,
     }
 
 
