@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import birds_data
 import hierarchy_critics as shared
@@ -119,8 +120,8 @@ def read(parts: Parts, batch: Batch) -> dict[str, Tensor]:
 
 def scores(parts: Parts, picture: Tensor) -> dict[str, Tensor]:
     """z and the logits of the other codes, by letter."""
-    heads = {k: parts[f"Q_{k}"] for k in CODES}
-    return {k: Q(picture) if k == "z" else Q.scores(picture) for k, Q in heads.items()}  # type: ignore[operator]
+    readers: dict[str, Any] = {k: parts[f"Q_{k}"] for k in CODES}
+    return {k: Q(picture) if k == "z" else Q.scores(picture) for k, Q in readers.items()}
 
 
 def free_picture(parts: Parts, batch: Batch) -> Tensor:

@@ -138,7 +138,7 @@ def disentangled(
         {code: label.tolist() for code, (label, _) in found.items()},
         {code: share.mean().item() for code, (_, share) in found.items()},
         {code: share.min().item() for code, (_, share) in found.items()},
-        {code: len(label.unique()) for code, (label, _) in found.items()},
+        {code: len(set(label.tolist())) for code, (label, _) in found.items()},
         changed,
     )
 
