@@ -52,7 +52,9 @@ def judged(judges: Judges, mixes: Mixes) -> dict[str, float]:
     """How often the judges are right about pictures nobody made: the true mixes."""
     seen = see(*judges, mixes.pictures)
     right = {name: _share(seen.labels[name] == mixes.labels[name]) for name in mixes.labels}
-    return {**right, "mask IoU": iou(seen.masks, mixes.masks).mean().item()}
+    near = distance(seen.masks, mixes.masks) < NEAR
+    overlap = iou(seen.masks, mixes.masks).mean().item()
+    return {**right, "pose within a tenth of the side": _share(near), "mask IoU": overlap}
 
 
 def mask_figures(zoo: modgan.Zoo, judges: Judges, count: int, seed: int) -> dict[str, float]:
@@ -62,6 +64,8 @@ def mask_figures(zoo: modgan.Zoo, judges: Judges, count: int, seed: int) -> dict
     shown = made.mask()
     return {
         "IoU with what S sees in made pictures": iou(shown > 0.5, seen.masks).mean().item(),
+        "share of masks that are empty": empty(shown > 0.5),
+        "share of pictures in which S sees nothing": empty(seen.masks),
         "share of the picture covered": shown.mean().item(),
         "share of pixels between 0.1 and 0.9": _share((shown > 0.1) & (shown < 0.9)),
     }
@@ -113,6 +117,7 @@ def mixing(zoo: modgan.Zoo, judges: Judges, truth: Truth) -> Figures:
             **{name: _share(seen.labels[name] == mixes.labels[name]) for name in read},
             "pose distance, % of the side": apart.mean().item(),
             "pose within a tenth of the side": _share(apart < NEAR),
+            "empty masks": empty(made.mask() > 0.5),
             "silhouette IoU": iou(made.mask() > 0.5, outlines).mean().item(),
             "mask IoU, one picture made again": iou(again.mask() > 0.5, truth.masks).mean().item(),
         }
@@ -145,6 +150,11 @@ def tied(zoo: modgan.Zoo, count: int, seed: int) -> Tensor:
     if n["background"] == n["child"]:
         codes["background"] = codes["child"]
     return in_batches(zoo, onehot_codes(zoo, codes["z"], codes)).image
+
+
+def empty(masks: Tensor) -> float:
+    """The share of bool masks (B, 1, H, W) without a pixel."""
+    return _share(~masks.flatten(1).any(1))
 
 
 def _share(flags: Tensor) -> float:
@@ -210,8 +220,13 @@ def table(head: str, found: Figures) -> str:
 def page(what: str, d: Disentangled, found: Mapping[str, Any]) -> str:
     """All figures as Markdown."""
     read = ", ".join(f"{name} {100 * value:.1f}%" for name, value in found["judges"].items())
-    pure = ", ".join(f"{code} ({FACTORS[code]}) {100 * v:.1f}%" for code, v in d.purity.items())
-    different = ", ".join(f"{code} {len(set(v))} of {len(v)}" for code, v in d.meanings.items())
+    pure = ", ".join(
+        f"{code} ({FACTORS[code]}) {100 * v:.1f}% (least {100 * d.least[code]:.1f}%)"
+        for code, v in d.purity.items()
+    )
+    different = ", ".join(
+        f"{code} {n} of {len(d.meanings[code])}" for code, n in d.distinct.items()
+    )
     masks = "\n".join(f"- {name}: {value:.3f}" for name, value in found["masks"].items())
     apart = "\n".join(f"- {name}: {value:.2f}" for name, value in found["realism"].items())
     mixing = ""
@@ -229,17 +244,18 @@ of pictures whose codes are all read off one picture, with that picture's true m
 
 The judges on unseen real pictures, the true mixes: {read}.
 
-One code changed, %: "follows" says how often its factor becomes what the new code stands for (of
-z: the pose changes), the others how often a factor stays. A pose stays where the middle of the
-object moves by less than {NEAR:.0%} of the side and facing stays.
+One code changed, %: "follows" says how often its factor becomes what the new code stands for and
+was not before (of z: the pose changes), the others how often a factor stays. A pose stays where the
+middle of the box of the object's largest part moves by less than {NEAR:.0%} of the side and facing
+stays.
 
 {table("changed", d.changed)}
 
-Pictures of a code that show the label most of them show: {pure}. Different labels among the codes:
-{different}.
+Pictures of a code that show the label most of them show, the mean over codes: {pure}. Different
+labels among the codes: {different}.
 
 Masks of the zoo, both stages together. What S sees is the judge's segmentation of a made picture;
-its own IoU on real pictures stands above.
+its own IoU on real pictures stands above. Where both masks are empty the IoU is 0.
 
 {masks}
 {mixing}
@@ -257,6 +273,8 @@ def card_rows(
     for code, row in d.changed.items():
         values |= {f"{code} changed, {name}": value for name, value in row.items()}
     values |= {f"purity, {code}": value for code, value in d.purity.items()}
+    values |= {f"least purity, {code}": value for code, value in d.least.items()}
+    values |= {f"different labels, {code}": n for code, n in d.distinct.items()}
     values |= {f"masks, {name}": value for name, value in found["masks"].items()}
     for mode, row in found["mixing"].items():
         values |= {f"{mode} mode, {name}": value for name, value in row.items()}

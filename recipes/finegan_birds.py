@@ -6,15 +6,17 @@
 
 Singh et al., FineGAN, CVPR 2019. A background, a parent (the shape) and a child (its texture) are
 painted over each other; boxes say which patches of real pictures show background. The last `hard`
-steps alternate with the codes whose children are told worst. The official program loads the
-averaged G before these; here it goes on as it is. Its critic of parents also sees parents'
+steps (736 in `paper`; none on small budgets, where they leave batch norm few children) alternate
+with the codes whose children are told worst. The official program loads the averaged G before
+these; here it goes on as it is. Its critic of parents also sees parents'
 pictures and discards what it says, which moves running statistics alone: left out. Where a
 folder has no boxes, the middle of its pictures (`--middle`) counts as the object: what reaches
 beyond it is taken for background, and gets painted there.
 
 The published losses alone fail on small budgets. There, the code of the background is read off it
-like the others (InfoGAN), and masks are kept to a bird's size, the child's inside the parent's,
-and near 0 and 1: weights that are 0 in the variant `paper`.
+like the others (InfoGAN), masks are kept to a bird's size, the child's like the parent's, and near
+0 and 1, and children are read on others' parents, too: weights that are 0 in the variant `paper`.
+The parent is read off its mask, and all codes off noisy, mirrored and shifted pictures.
 """
 
 from __future__ import annotations
@@ -55,7 +57,7 @@ class Settings(Hierarchy):
     width: int = 16  # channels that G's first stages end with
     channels: int = 16  # of the parent's feature, and inside the child stage
     child_channels: int = 16  # of the child's feature
-    hard: int = 500  # steps, the last, of which every second takes the codes told worst
+    hard: int = 0  # steps, the last, of which every second takes the codes told worst
     steps: int = 12_000
     decay: float = 0.2  # share of the steps, the last, in which the rates fall to 0
     ema: float = 0.999

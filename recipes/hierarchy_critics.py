@@ -3,11 +3,16 @@
 D_background sees patches, D_parent and D_child tell codes from what each stage cut out; D_child
 also tells real objects from made ones. What G makes of the codes of a step is painted once, in
 the first phase, and kept with its graph for the last: D's learn before G, from the same pictures.
+
+Readers of codes norm what they see, so that a mask of 0.01 tells a code as well as one of 1, and
+they read place and facing, too. With `outline` the parent is read off its mask alone, and with
+`jitter` off noisy pictures, of which none is where it was painted.
 Axes: B batch, n labels, h w patches.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,13 +35,15 @@ from modgan.components import (
 from modgan.data.boxed import SPARE
 from modgan.layers import resized
 from modgan.losses import bce, classification, logistic_d, logistic_g, patch_weights, r1
-from modgan.metrics.stages import CODES, STAGES, Painted, onehot_codes, painted
+from modgan.metrics.stages import CODES, STAGES, Painted, dressed, onehot_codes, painted
 from modgan.spec import image
 from modgan.train import Batch, Phase, Share, TrainingError
 
 Parts = Mapping[str, Component]
 Terms = dict[str, Tensor]
 STRIDES = {16: (2, 1), 22: (2, 2), 34: (2, 2, 1)}  # pixels that a patch has -> of which critic
+SHIFT = 12 / 64  # sides of the picture that readers of codes see it shifted by at most
+RAMP = 2_000  # steps in which the term "binary" rises to its weight
 
 
 @dataclass(frozen=True)
@@ -54,8 +61,11 @@ class Hierarchy(Codes):
     w_area: float = 10.0  # how far the mean of the parent's mask leaves its bounds
     least_area: float = 0.06  # share of the picture that a parent covers at least
     most_area: float = 0.28  # and at most
-    w_inside: float = 2.0  # the child's mask where the parent's is not
-    w_binary: float = 0.5  # masks between 0 and 1, mean m(1 − m)
+    w_outlines: float = 10.0  # mean difference of the child's mask and the parent's
+    w_binary: float = 5.0  # masks between 0 and 1, mean m(1 − m), after 2,000 steps
+    w_free: float = 1.0  # codes of children that are not the parent's; 0 leaves that out
+    outline: bool = True  # the parent's code is read off its mask in the place of its cut
+    jitter: float = 0.1  # noise on what codes are read off, then also mirrored and shifted
     w_r1: float = 1.0  # penalty on the critics' slope at real pictures
     r1_every: int = 8  # steps between such penalties
     n_res: int = 1  # residual blocks of a stage
@@ -92,8 +102,11 @@ PUBLISHED: dict[str, Any] = {  # as the papers have it, on CUB at 128²
     "n_res": 2,
     "w_background_code": 0.0,
     "w_area": 0.0,
-    "w_inside": 0.0,
+    "w_outlines": 0.0,
     "w_binary": 0.0,
+    "w_free": 0.0,
+    "outline": False,
+    "jitter": 0.0,
     "w_r1": 0.0,
     "decay": 0.0,
 }
@@ -174,13 +187,19 @@ def batch(s: Hierarchy, at: Share, count: int) -> Batch:
     stride = 2 ** strides.count(2)
     patches = (crops.fulls.shape[-1] - s.field) // stride + 1
     assert crops.boxes is not None  # drawn() sees to it
+    rng = at.own(s.seed + 1)
+    tied, other = codes(s, count, rng), torch.randint(s.children, (s.batch,), generator=rng)
     return {
         "objects": crops.objects.contiguous(),
         "fulls": crops.fulls.contiguous(),
         "weights": patch_weights(crops.boxes, patches, s.field, stride),
-        **codes(s, count, at.own(s.seed + 1)),
+        **tied,
+        **({"other_child": other} if s.w_free else {}),
         "count": s.batch,
         "area": (s.least_area, s.most_area),
+        "sharp": min(1.0, at.step / RAMP),
+        "outline": s.outline,
+        "jitter": s.jitter,
         "penalise": s.w_r1 > 0 and at.step % s.r1_every == 0,
     }
 
@@ -227,7 +246,9 @@ def background_loss(parts: Parts, batch: Batch) -> Terms:
     terms = {"real": bce(real, 1.0, weights), "fake": bce(fake, 0.0)}
     terms |= {"background": bce(background, weights), "r1": real.new_zeros(())}
     if batch["penalise"]:
-        terms["r1"] = r1(lambda x: D(x)[0].mean((1, 2, 3)), batch["fulls"])
+        # of patches that share no pixel, the sum over √count has the squared slope of one of them
+        scale = math.sqrt(real[0].numel())
+        terms["r1"] = r1(lambda x: D(x)[0].sum((1, 2, 3)) / scale, batch["fulls"])
     return terms
 
 
@@ -240,6 +261,22 @@ def child_loss(parts: Parts, batch: Batch) -> Terms:
     return {"real": logistic_d(real, fake), "r1": penalty}
 
 
+def glimpsed(pictures: Tensor, noise: float, shift: float = 0.0) -> Tensor:
+    """Pictures (B, C, H, H), half of them mirrored, shifted by up to `shift` sides, with noise.
+
+    What comes in is 0; without noise they stay as they are.
+    """
+    if not noise:
+        return pictures
+    side, most = pictures.shape[-1], round(shift * pictures.shape[-1])
+    mirrored = torch.rand(len(pictures), 1, 1, 1, device=pictures.device) < 0.5
+    wide = F.pad(torch.where(mirrored, pictures.flip(3), pictures), (most,) * 4)
+    corners = torch.randint(2 * most + 1, (len(pictures), 2)).tolist()
+    cut = [one[:, y : y + side, x : x + side] for one, (y, x) in zip(wide, corners, strict=True)]
+    seen = torch.stack(cut)
+    return seen + noise * torch.randn_like(seen)
+
+
 def painting_loss(parts: Parts, batch: Batch) -> Terms:
     """G: fool both critics, and let the critics of codes read every code; masks as they should be.
 
@@ -247,35 +284,55 @@ def painting_loss(parts: Parts, batch: Batch) -> Terms:
     """
     out = made(parts, batch)
     patches, background = parts["D_background"](behind(batch, out.background))
-    _, parent = parts["D_parent"](out.cut_parent)
-    _, child = parts["D_child"](out.cut_child)
+    codes_read = reading_loss(parts, batch, out)
     real, _ = parts["D_child"](out.image)
     least, most = batch["area"]
     area = out.mask_parent.mean((1, 2, 3))
-    terms = {
+    return {
         "patch": logistic_g(patches),
         "background": bce(background, 1.0),
         "real": logistic_g(real),
-        "parent": classification(parent, batch["parent"]),
-        "child": classification(child, batch["child"]),
         "area": (F.relu(least - area) + F.relu(area - most)).mean(),
-        "inside": F.relu(out.mask_child - out.mask_parent).mean(),
-        "binary": torch.stack(
-            [(m - m**2).mean() for m in (out.mask_parent, out.mask_child)]
-        ).mean(),
+        "binary": batch["sharp"]
+        * torch.stack([(m - m**2).mean() for m in (out.mask_parent, out.mask_child)]).mean(),
+        **codes_read,
+    }
+
+
+def reading_loss(parts: Parts, batch: Batch, out: Painted) -> Terms:
+    """The codes as critics read them, and how far outlines of children are from the parent's.
+
+    Another child on the same parent is read as well, so that no outline tells the child.
+    """
+    masks, cuts, children = [out.mask_child], [out.cut_child], [batch["child"]]
+    if "other_child" in batch:
+        other = batch["other_child"]
+        code = F.one_hot(other, parts["T_child"].inputs["child"].channels).to(out.feature)
+        _, mask, cut = dressed(parts, out.feature, code, out.parent)
+        masks, cuts, children = [*masks, mask], [*cuts, cut], [*children, other]
+    shape = out.mask_parent.expand(-1, 3, -1, -1) if batch["outline"] else out.cut_parent
+    noise = batch["jitter"]
+    _, parent = parts["D_parent"](glimpsed(shape, noise, SHIFT))
+    _, child = parts["D_child"](glimpsed(torch.cat(cuts), noise, SHIFT))
+    told = map(classification, child.split(len(out.image)), children)
+    terms = {
+        "parent": classification(parent, batch["parent"]),
+        **dict(zip(("child", "free"), told, strict=False)),
+        "outlines": torch.stack([(m - out.mask_parent).abs().mean() for m in masks]).sum(),
     }
     if "D_background_code" in parts:
-        logits = parts["D_background_code"].scores(out.background)  # type: ignore[operator]
+        seen = glimpsed(out.background, noise)
+        logits = parts["D_background_code"].scores(seen)  # type: ignore[operator]
         terms["background_code"] = classification(logits, batch["background"])
     return terms
 
 
 def painting_weights(s: Hierarchy) -> dict[str, float]:
     """The weights of `painting_loss`."""
-    masks = {"area": s.w_area, "inside": s.w_inside, "binary": s.w_binary}
-    coded = {"background_code": s.w_background_code} if s.w_background_code else {}
+    masks = {"area": s.w_area, "outlines": s.w_outlines, "binary": s.w_binary}
+    asked = {"background_code": s.w_background_code, "free": s.w_free}
     plain = dict.fromkeys(("background", "real", "parent", "child"), 1.0)
-    return {"patch": s.w_patch, **plain, **masks, **coded}
+    return {"patch": s.w_patch, **plain, **masks, **{k: w for k, w in asked.items() if w}}
 
 
 def learned_with_g(s: Hierarchy) -> tuple[str, ...]:

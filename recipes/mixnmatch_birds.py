@@ -10,14 +10,16 @@ the codes they were made of. Encoders also name the codes of pictures made of an
 stage is `mixnmatch_birds_features.py`.
 
 The official program sets the G that learns back to its average after every epoch (it saves the
-average and takes it up again); here G goes on as it is, and the encoders are averaged, too. For
-the losses that are not published see `finegan_birds.py`.
+average and takes it up again); here G goes on as it is, and the encoders are averaged, too. It
+norms real and made pictures apart in the encoders, which can then differ between them: on small
+budgets they go through in one batch. For the losses that are not published see `finegan_birds.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import birds_data
 import hierarchy_critics as shared
@@ -56,6 +58,7 @@ class Settings(Hierarchy):
     q_width: int = 8  # of the first convolution of an encoder
     pair_width: int = 8  # of a critic of pairs
     pair_hidden: int = 96  # numbers in which such a critic holds a picture, and a code
+    together: bool = True  # encoders norm real and made pictures as one batch
     w_pairs: float = 1.0
     w_penalty: float = 10.0  # on the slope of the critics of pairs
     steps: int = 12_000
@@ -94,17 +97,38 @@ def batch(s: Settings, at: Share) -> Batch:
     """Pictures with tied codes to make others of, and free codes for the encoders to name."""
     free = codes(s, s.batch, at.own(s.seed + 2), tied=False)
     made = shared.batch(s, at, s.batch)
-    return {**made, **{f"free_{name}": value for name, value in free.items()}}
+    named = {f"free_{name}": value for name, value in free.items()}
+    return {**made, **named, "together": s.together}
 
 
 def read(parts: Parts, batch: Batch) -> dict[str, Tensor]:
-    """The codes of the objects of the step: once, with the graph that the last phase walks back."""
+    """The codes of the objects of the step: once, with the graph that the last phase walks back.
+
+    Together, pictures of free codes go through Q's in the same batch; `named` finds what they say.
+    """
     if "read" not in batch:
         for k in CODES:
             parts[f"Q_{k}"].requires_grad_(True)
-        batch["read"] = {k: parts[f"Q_{k}"](batch["objects"]) for k in CODES}
+        x, free = batch["objects"], [free_picture(parts, batch)] if batch["together"] else []
+        said = scores(parts, torch.cat([x, *free]))
+        real = {k: each[: len(x)] for k, each in said.items()}
+        batch["read"] = {k: each if k == "z" else each.softmax(1) for k, each in real.items()}
+        batch["said"] = {k: each[len(x) :] for k, each in said.items()}
     kept: dict[str, Tensor] = batch["read"]
     return kept
+
+
+def scores(parts: Parts, picture: Tensor) -> dict[str, Tensor]:
+    """z and the logits of the other codes, by letter."""
+    readers: dict[str, Any] = {k: parts[f"Q_{k}"] for k in CODES}
+    return {k: Q(picture) if k == "z" else Q.scores(picture) for k, Q in readers.items()}
+
+
+def free_picture(parts: Parts, batch: Batch) -> Tensor:
+    """Pictures made of the free codes; G does not learn from them."""
+    free = {name: batch[f"free_{name}"] for name in ("z", *shared.CODES)}
+    with torch.no_grad():
+        return painted(parts, onehot_codes(parts, free["z"], free)).image
 
 
 def told(parts: Parts, batch: Batch) -> dict[str, Tensor]:
@@ -146,16 +170,10 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
 
 
 def named(parts: Parts, batch: Batch) -> Terms:
-    """Q's name the free codes of pictures that were made of them; G does not learn from it."""
-    free = {name: batch[f"free_{name}"] for name in ("z", *shared.CODES)}
-    with torch.no_grad():
-        picture = painted(parts, onehot_codes(parts, free["z"], free)).image
-    terms = {"z": l1(parts["Q_z"](picture), free["z"])}
-    for k, port in CODES.items():
-        if k != "z":
-            scores = parts[f"Q_{k}"].scores(picture)  # type: ignore[operator]
-            terms[k] = classification(scores, free[port])
-    return terms
+    """Q's name the free codes of pictures that were made of them; `read` comes before."""
+    said = batch["said"] if batch["together"] else scores(parts, free_picture(parts, batch))
+    aims = {k: batch[f"free_{port}"] for k, port in CODES.items()}
+    return {k: (l1 if k == "z" else classification)(said[k], aims[k]) for k in CODES}
 
 
 def phases(s: Settings) -> list[Phase]:
@@ -197,7 +215,7 @@ recipe = Recipe(
 
 sizes = {"width": 32, "channels": 16, "child_width": 32, "q_width": 64, "d_parent": 32}
 pairs = {"pair_width": 16, "pair_hidden": 512}
-paper = Settings(**PUBLISHED, **sizes, **pairs, batch=12, steps=600 * 982)
+paper = Settings(**PUBLISHED, **sizes, **pairs, together=False, batch=12, steps=600 * 982)
 recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
 
 if __name__ == "__main__":

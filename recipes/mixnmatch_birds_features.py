@@ -5,8 +5,10 @@
 
 Li et al., MixNMatch, CVPR 2020. ZOO is what `mixnmatch_birds.py` wrote; its parts are frozen. S
 learns to give what G_parent makes: of pictures made of codes the very feature (L1), of real ones a
-feature that D_feature takes for one of G_parent's. The run writes one file with S alone, which the
-zoo takes: compose(FEATURE_MODE, parts=[ZOO, FILE]).
+feature that D_feature takes for one of G_parent's. Not published, and off in the variant `paper`:
+real and made pictures go through S in one batch, and real ones are painted again of their own codes
+and S's feature, near to what they were (L1, which S alone learns from). The run writes one file
+with S alone, which the zoo takes: compose(FEATURE_MODE, parts=[ZOO, FILE]).
 """
 
 from __future__ import annotations
@@ -29,8 +31,10 @@ from modgan.convert.mixnmatch import GRAPHS
 from modgan.data.boxed import SPARE
 from modgan.losses import l1, logistic_d, logistic_g, parent_of
 from modgan.metrics.stages import (
+    SOURCES,
     STAGES,
     Painted,
+    coded,
     onehot_codes,
     painted,
 )
@@ -54,7 +58,9 @@ class Settings(Data):
     field: int = 16  # positions a side of the patches that D_feature sees: 16, 22 or 34
     batch: int = 16
     lr: float = 2e-4  # of S
-    lr_d: float = 2e-5  # of D_feature
+    lr_d: float = 1e-4  # of D_feature
+    w_again: float = 5.0  # real pictures painted again of their own codes; 0 leaves that out
+    together: bool = True  # S norms real and made pictures as one batch
     steps: int = 4_000
     decay: float = 0.2  # share of the steps, the last, in which the rates fall to 0
     ema: float = 0.99
@@ -107,6 +113,8 @@ def batch(s: Settings, at: Share) -> Batch:
         "z": torch.randn(s.batch, held["Q_z"].outputs["z"].channels, generator=rng),
         **drawn,
         "soft": torch.randn(s.batch, counts["parent"], generator=rng).softmax(1) if soft else None,
+        "together": s.together,
+        "again": s.w_again > 0,
     }
 
 
@@ -123,10 +131,16 @@ def drawn(parts: Parts, batch: Batch) -> Painted:
 
 
 def read(parts: Parts, batch: Batch) -> Tensor:
-    """What S gives of the objects: once, with the graph that its own phase walks back."""
+    """What S gives of the objects: once, with the graph that its own phase walks back.
+
+    Together, made pictures go through S in the same batch; what it gives of them is kept, too.
+    """
     if "read" not in batch:
-        parts["S"].requires_grad_(True)
-        batch["read"] = parts["S"](batch["objects"])
+        S, x = parts["S"].requires_grad_(True), batch["objects"]
+        if batch["together"]:
+            batch["read"], batch["given"] = S(torch.cat([x, drawn(parts, batch).image])).chunk(2)
+        else:
+            batch["read"] = S(x)
     kept: Tensor = batch["read"]
     return kept
 
@@ -139,19 +153,22 @@ def d_loss(parts: Parts, batch: Batch) -> Terms:
 
 
 def s_loss(parts: Parts, batch: Batch) -> Terms:
-    """S: the feature of made pictures; of real ones, one that might have been made."""
-    made = drawn(parts, batch)
-    return {
-        "feature": l1(parts["S"](made.image), made.feature),
-        "real": logistic_g(parts["D_feature"](read(parts, batch))),
-    }
+    """S: the feature of made pictures; of real ones, one as if made that paints them again."""
+    made, feature, x = drawn(parts, batch), read(parts, batch), batch["objects"]
+    given = batch["given"] if batch["together"] else parts["S"](made.image)
+    terms = {"feature": l1(given, made.feature), "real": logistic_g(parts["D_feature"](feature))}
+    if batch["again"]:
+        codes = coded(parts, dict.fromkeys(SOURCES, x))
+        terms["again"] = l1(painted(parts, codes, feature).image, x)
+    return terms
 
 
 def phases(s: Settings) -> list[Phase]:
     """Which parts learn what, and at what rate."""
+    weights = {"feature": 1.0, "real": 1.0, **({"again": s.w_again} if s.w_again else {})}
     return [
         Phase("D_feature", ("D_feature",), d_loss, {"real": 1.0}, s.lr_d),
-        Phase("S", ("S",), s_loss, {"feature": 1.0, "real": 1.0}, s.lr),
+        Phase("S", ("S",), s_loss, weights, s.lr),
     ]
 
 
@@ -183,7 +200,8 @@ recipe = Recipe(
 
 pictures = {"split": "all", "size": 128, "around": 1.5, "spare": SPARE}
 sizes = {"width": 32, "d_width": 32, "field": 34}
-paper = Settings(**pictures, **sizes, batch=12, steps=400 * 982, decay=0.0)
+plain = {"lr_d": 2e-5, "w_again": 0.0, "together": False}
+paper = Settings(**pictures, **sizes, **plain, batch=12, steps=400 * 982, decay=0.0)
 recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
 
 if __name__ == "__main__":

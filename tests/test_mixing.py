@@ -23,6 +23,7 @@ from modgan.metrics.mixing import (
     disentangled,
     distance,
     iou,
+    largest,
     meaning,
     same_pose,
     see,
@@ -105,7 +106,17 @@ def test_the_middle_of_masks() -> None:
 def test_intersection_over_union() -> None:
     a = torch.stack([box(0, 0), box(0, 0), box(0, 0), torch.zeros_like(box(0, 0))])
     b = torch.stack([box(0, 0), box(0, 2), box(8, 8), torch.zeros_like(box(0, 0))])
-    torch.testing.assert_close(iou(a, b), torch.tensor([1.0, 8 / 24, 0.0, 1.0]))
+    torch.testing.assert_close(iou(a, b), torch.tensor([1.0, 8 / 24, 0.0, 0.0]))
+
+
+def test_specks_do_not_move_the_middle() -> None:
+    snake = torch.zeros_like(box(0, 0))
+    snake[0, 0, :9], snake[0, :9, 9], snake[0, 9, 1:9] = True, True, True  # joined at a corner
+    masks = torch.stack([box(0, 0) | box(8, 8, 5), snake | box(13, 0, 3), torch.zeros_like(snake)])
+    kept = largest(masks)
+    assert torch.equal(kept, torch.stack([box(8, 8, 5), snake, torch.zeros_like(snake)]))
+    expected = torch.tensor([[10.5 / 16, 10.5 / 16], [5 / 16, 5 / 16], [0.5, 0.5]])
+    torch.testing.assert_close(centres(masks), expected)
 
 
 def test_a_pose_is_place_and_facing() -> None:
@@ -173,7 +184,8 @@ class Segmenter(Told):
         return box(4, 4).float().expand(len(picture), 1, SIZE, SIZE) - 0.5
 
 
-def test_codes_that_stand_for_one_factor_each() -> None:
+def colours(seen: bool = True) -> tuple[dict[str, Component], tuple[Component, Component]]:
+    """A hierarchy of flat colours and its judges; they may see nothing of the colours."""
     feature, z = FeatureSpec(3, SIZE, SIZE), FeatureSpec(2, space="normal")
     picture = image(SIZE)
     four = {name: onehot(name, labels(4)) for name in ("background", "parent", "child")}
@@ -193,14 +205,46 @@ def test_codes_that_stand_for_one_factor_each() -> None:
         Reader({"image": picture}, heads),
         Segmenter({"image": picture}, {"object": stage["mask"]}),
     )
-    found = disentangled(parts, (Q, S), 60, torch.Generator().manual_seed(0))
+    if not seen:
+        Q.register_forward_pre_hook(lambda module, given: (torch.zeros_like(given[0]),))
+    return parts, (Q, S)
+
+
+def test_codes_that_stand_for_one_factor_each() -> None:
+    found = disentangled(*colours(), 60, torch.Generator().manual_seed(0))
     assert found.meanings == {"background": [0, 1, 2, 3], "parent": [0] * 4, "child": [0, 1, 2, 3]}
     assert found.purity == {"background": 1.0, "parent": 1.0, "child": 1.0}
+    assert found.distinct == {"background": 4, "parent": 1, "child": 4}
     stays = {"shape": 1.0, "texture": 1.0, "pose": 1.0, "background": 1.0}
     for code, factor in (("background", "background"), ("parent", "shape"), ("child", "texture")):
         others = {name: share for name, share in stays.items() if name != factor}
-        assert found.changed[code] == {"follows": 1.0, **others}
+        follows = float(code != "parent")  # whose shape is always the same
+        assert found.changed[code] == {"follows": follows, **others}
     assert found.changed["z"]["follows"] == 0.0  # the object never moves
+
+
+def test_pictures_that_are_all_alike_follow_nothing() -> None:
+    found = disentangled(*colours(seen=False), 60, torch.Generator().manual_seed(0))
+    assert found.purity["child"] == 1.0 and set(found.distinct.values()) == {1}
+    assert {row["follows"] for row in found.changed.values()} == {0.0}
+
+
+def test_the_least_pure_code_is_named() -> None:
+    parts, (Q, S) = colours()
+    turns = iter(range(10**6))
+
+    def other(module: nn.Module, given: tuple[Tensor], told: tuple[Tensor, ...]) -> object:
+        """Every second picture of the child 3 is read as the child 0's."""
+        texture = told[2].clone()
+        for at in texture.argmax(1).eq(3).nonzero()[:, 0].tolist():
+            texture[at] = torch.eye(4)[0 if next(turns) % 2 else 3]
+        return told[0], told[1], texture
+
+    Q.register_forward_hook(other)
+    found = disentangled(parts, (Q, S), 60, torch.Generator().manual_seed(0))
+    assert 0.5 <= found.least["child"] < 0.6
+    assert found.purity["child"] == pytest.approx((3 + found.least["child"]) / 4)
+    assert found.least["background"] == 1.0
 
 
 def test_judges_see_labels_and_masks() -> None:

@@ -36,25 +36,46 @@ def see(Q: Component, S: Component, pictures: Tensor) -> Seen:
     return Seen(dict(zip(Q.outputs, read(Q, pictures).unbind(1), strict=True)), masks)
 
 
+def largest(masks: Tensor) -> Tensor:
+    """The largest connected part of bool masks (B, 1, H, W), corners included."""
+    numbers = torch.arange(1, masks[0].numel() + 1, device=masks.device).reshape(masks[0].shape)
+    found = numbers.float() * masks
+    while True:  # the highest number of each part spreads over all of it
+        wider = F.max_pool2d(found, 3, 1, 1) * masks
+        if torch.equal(wider, found):
+            break
+        found = wider
+    flat = found.flatten(1).long()
+    sizes = flat.new_zeros(len(flat), masks[0].numel() + 1)
+    sizes.scatter_add_(1, flat, torch.ones_like(flat))
+    sizes[:, 0] = 0
+    return masks & (found == sizes.argmax(1)[:, None, None, None])
+
+
 def centres(masks: Tensor) -> Tensor:
-    """The middle of masks (B, 1, H, W) as y, x in 0..1, (B, 2); 0.5 where a mask is empty."""
-    weight = masks[:, 0].float()
-    total = weight.sum((1, 2))
-    middle = []
-    for axis, other in ((1, 2), (2, 1)):
-        along = (torch.arange(weight.shape[axis], device=weight.device) + 0.5) / weight.shape[axis]
-        middle.append((weight.sum(other) * along).sum(1) / total.clamp(min=1))
-    return torch.where(total[:, None] > 0, torch.stack(middle, 1), 0.5)
+    """The middle of the box of the largest part of masks (B, 1, H, W), as y, x in 0..1, (B, 2).
+
+    It is 0.5 where a mask is empty. Specks and how full the box is do not move it.
+    """
+    part, middle = largest(masks)[:, 0], []
+    for other in (2, 1):
+        along = part.any(other).int()
+        first, after = along.argmax(1), along.shape[1] - along.flip(1).argmax(1)
+        middle.append((first + after) / (2 * along.shape[1]))
+    return torch.where(part.flatten(1).any(1)[:, None], torch.stack(middle, 1), 0.5)
 
 
 def iou(a: Tensor, b: Tensor) -> Tensor:
-    """Intersection over union of bool masks (B, 1, H, W), (B,); 1 where both are empty."""
+    """Intersection over union of bool masks (B, 1, H, W), (B,).
+
+    It is 0 where both are empty, for every picture has an object.
+    """
     either = (a | b).flatten(1).sum(1)
-    return torch.where(either > 0, (a & b).flatten(1).sum(1) / either.clamp(min=1), 1.0)
+    return (a & b).flatten(1).sum(1) / either.clamp(min=1)
 
 
 def distance(a: Tensor, b: Tensor) -> Tensor:
-    """How far the middles of masks are apart, (B,), in sides of the picture."""
+    """How far the `centres` of masks are apart, (B,), in sides of the picture."""
     return (centres(a) - centres(b)).norm(dim=1)
 
 
@@ -78,7 +99,9 @@ class Disentangled(NamedTuple):
     """What codes stand for, and what happens when one of them is changed; shares in 0..1."""
 
     meanings: dict[str, list[int]]  # code -> the label of each of its values
-    purity: dict[str, float]  # code -> the mean share of pictures that show it
+    purity: dict[str, float]  # code -> the mean over its values of the share that show it
+    least: dict[str, float]  # code -> the least such share
+    distinct: dict[str, int]  # code -> how many different labels its values stand for
     changed: dict[str, dict[str, float]]  # code changed -> "follows", and each factor that stays
 
 
@@ -87,9 +110,9 @@ def disentangled(
 ) -> Disentangled:
     """Draw `count` sets of free codes, then each again with one code changed.
 
-    "follows" is the share whose factor then is what the new code stands for; of z, whose pose
-    is another. The other columns are the shares whose factor stays. Factors that the judge does
-    not read are left out.
+    "follows" is the share whose factor then is what the new code stands for, and was not before
+    (so that pictures which are all alike follow nothing); of z, whose pose is another. The other
+    columns are the shares whose factor stays. Factors that the judge does not read are left out.
     """
     Q, S = judges
     codes = free_codes(parts, count, rng)
@@ -108,12 +131,14 @@ def disentangled(
         own = stays.pop(FACTORS[code])
         follows = ~own
         if code in known:
-            follows = after.labels[known[code]] == found[code][0][other[code]]
+            follows &= after.labels[known[code]] == found[code][0][other[code]]
         shares = {"follows": follows, **stays}
         changed[code] = {name: share.float().mean().item() for name, share in shares.items()}
     return Disentangled(
         {code: label.tolist() for code, (label, _) in found.items()},
         {code: share.mean().item() for code, (_, share) in found.items()},
+        {code: share.min().item() for code, (_, share) in found.items()},
+        {code: len(set(label.tolist())) for code, (label, _) in found.items()},
         changed,
     )
 

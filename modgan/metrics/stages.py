@@ -50,11 +50,21 @@ def painted(parts: Parts, codes: Mapping[str, Tensor], feature: Tensor | None = 
     canvas = parts["R_background"](behind)
     inner = parts["G_parent"](codes["z"], codes["parent"]) if feature is None else feature
     parent, mask_parent, cut_parent = parts["R_parent"](inner, canvas)
-    dressed = parts["T_child"](inner, codes["child"])
-    image, mask_child, cut_child = parts["R_child"](dressed, parent)
+    image, mask_child, cut_child = dressed(parts, inner, codes["child"], parent)
     return Painted(
         canvas, inner, mask_parent, cut_parent, parent, mask_child, cut_child, image
     )  # fmt: skip
+
+
+def dressed(
+    parts: Parts, feature: Tensor, child: Tensor, parent: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The child's stage: picture (B, 3, H, W), mask (B, 1, H, W) and cut (B, 3, H, W).
+
+    It is painted over the parent's picture, of the parent's feature and a child's code (B, n).
+    """
+    made: tuple[Tensor, Tensor, Tensor] = parts["R_child"](parts["T_child"](feature, child), parent)
+    return made
 
 
 def coded(parts: Parts, picture: Mapping[str, Tensor]) -> dict[str, Tensor]:
