@@ -250,7 +250,7 @@ def test_training_follows_the_official_one(training: Training) -> None:
         Adam(some, lr=2e-4, betas=(0.5, 0.999))
         for some in (list(training.parameters("D0.").values()), judged, made_by)
     )
-    average = averaged(training.made_by, 0.999)
+    average = averaged(training.made_by, 0.999, soon=False)
     average.update_parameters(torch.nn.ModuleDict(training.made_by))
     drawn = zip(*given(training, "traj."), strict=True)
     for row, (z, c) in zip(golden.log("finegan"), drawn, strict=True):

@@ -213,7 +213,7 @@ def test_first_stage_follows_the_official_one(first: FirstStage) -> None:
         loss.backward()
         optimizers[name].step()
 
-    average = averaged(first.made_by, 0.999)
+    average = averaged(first.made_by, 0.999, soon=False)
     average.update_parameters(nn.ModuleDict(first.made_by))
     for at, row in enumerate(golden.log("mixnmatch_stage1")):
         read, real = first.read(), first.codes("real", at)
