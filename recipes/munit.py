@@ -44,6 +44,7 @@ from translation import (
 from modgan.card import Card
 from modgan.component import Component
 from modgan.components import AdainTransformer, ContentEncoder, StyleCoder, UpsampleReconstructor
+from modgan.data.sketches import DOMAINS
 from modgan.layers import noised
 from modgan.losses import kl_to_normal, l1
 from modgan.metrics.judged import as_rows
@@ -66,8 +67,9 @@ class Settings(Gentle):
     real_styles: float = 0.5  # share of the new styles that are other pictures' own
     noise: float = 0.05  # standard deviation, in -1..1, on translations that E and Q read
     w_image: float = 10.0  # pictures come back from their content and style
-    w_style: float = 1.0  # new styles are read off what was made with them
-    w_content: float = 1.0  # so is the content
+    w_style: float = 2.0  # new styles are read off what was made with them; the paper: 1
+    w_style_sketch: float = 0.1  # off drawn sketches, which have no style; the paper: 1
+    w_content: float = 1.0  # content is read off, too
     w_cycle: float = 10.0  # pictures come back from the other domain with their style; the paper: 0
     w_normal: float = 0.01  # styles of pictures are near N(0, 1)
     steps: int = 10_000
@@ -124,10 +126,11 @@ def g_loss(s: Settings, parts: Parts, batch: Batch) -> Terms:
     back = swapped(each(parts, "E", seen))
     terms = {
         "image": summed(l1, decoded(parts, content, own), batch),
-        "style": summed(l1, each(parts, "Q", seen), new),
         "content": summed(l1, back, content),
         "adv": fooled(s, parts, fake),
     }
+    read = each(parts, "Q", seen)
+    terms |= {f"style_{name}": l1(read[name], new[name]) for name in read}
     if s.w_cycle:
         terms["cycle"] = summed(l1, decoded(parts, back, own), batch)
     if s.w_normal:
@@ -137,7 +140,9 @@ def g_loss(s: Settings, parts: Parts, batch: Batch) -> Terms:
 
 def phases(s: Settings) -> list[Phase]:
     """Which parts learn what, and at what rate."""
-    g = {"image": s.w_image, "style": s.w_style, "content": s.w_content, "adv": 1.0}
+    g = {"image": s.w_image, "content": s.w_content, "adv": 1.0}
+    for name in two(s):
+        g[f"style_{name}"] = s.w_style_sketch if name == DOMAINS[0] else s.w_style
     g |= {"cycle": s.w_cycle} if s.w_cycle else {}
     g |= {"normal": s.w_normal} if s.w_normal else {}
     return [
@@ -214,6 +219,7 @@ recipe = Recipe(
 
 paper = replace(Settings(**PAPER), hidden=256, q_width=64, lr=1e-4, lr_d=1e-4)
 paper = replace(paper, real_styles=0.0, noise=0.0, w_cycle=0.0, w_normal=0.0)
+paper = replace(paper, w_style=1.0, w_style_sketch=1.0)
 recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
 
 if __name__ == "__main__":

@@ -99,8 +99,9 @@ def test_munit_reads_back_the_style_that_was_sampled(monkeypatch: pytest.MonkeyP
     terms = munit.g_loss(settings, parts, batch)
     content = {name: parts[f"E_{name}"](batch[name]) for name in DOMAINS}
     fake = {to: parts[f"R_{to}"](parts[f"T_{to}"](content[of], style[to])) for of, to in WAYS}
-    read = sum(l1(parts[f"Q_{name}"](fake[name]), style[name]) for name in DOMAINS)
-    torch.testing.assert_close(terms["style"], read)
+    for name in DOMAINS:
+        read = l1(parts[f"Q_{name}"](fake[name]), style[name])
+        torch.testing.assert_close(terms[f"style_{name}"], read)
     kept = sum(l1(parts[f"E_{to}"](fake[to]), content[of]) for of, to in WAYS)
     torch.testing.assert_close(terms["content"], kept)
     own = {name: parts[f"Q_{name}"](batch[name]) for name in DOMAINS}
@@ -110,14 +111,23 @@ def test_munit_reads_back_the_style_that_was_sampled(monkeypatch: pytest.MonkeyP
 def test_munit_computes_no_term_without_a_weight() -> None:
     recipe = recipe_of("munit")
     paper = recipe.variants["paper"].settings
+    read = [f"style_{name}" for name in DOMAINS]
     for settings, more in ((recipe.settings, {"cycle", "normal"}), (paper, set[str]())):
         parts, batch = made("munit", noise=settings.noise)[1:]
         d, g = recipe.phases(settings)
         found = set(g.loss(parts, batch))
-        assert found == set(g.weights) == {"image", "style", "content", "adv"} | more
+        assert found == set(g.weights) == {"image", *read, "content", "adv"} | more
         assert ("r1" in d.loss(parts, batch)) == (settings is recipe.settings)
     off = ("noise", "real_styles", "w_cycle", "w_normal", "d_noise", "w_r1")
     assert not any(getattr(paper, name) for name in off) and paper.lr == paper.lr_d == 1e-4
+    weights = [recipe.phases(s)[1].weights for s in (paper, recipe.settings)]
+    assert [[each[name] for name in read] for each in weights] == [[1, 1], [0.1, 2]]
+
+
+def test_a_folders_first_domain_has_a_style(tmp_path: Path) -> None:
+    settings = settings_of("munit", data=str(folder(tmp_path, "AB")))
+    weights = recipe_of("munit").phases(settings)[1].weights
+    assert weights["style_a"] == weights["style_b"] == settings.w_style
 
 
 def test_munits_new_styles_are_half_those_of_other_pictures() -> None:
@@ -178,6 +188,23 @@ def test_critics_of_papers_are_not_held_back(name: str) -> None:
     paper = recipe.variants["paper"].settings
     assert paper.d_noise == paper.w_r1 == 0 < recipe.settings.d_noise < recipe.settings.w_r1
     assert all("r1" not in phase.weights for phase in recipe.phases(paper))
+
+
+def test_papers_have_the_published_widths() -> None:
+    def made(name: str) -> Parts:
+        paper = recipe_of(name).variants["paper"]
+        with torch.device("meta"):
+            return dict(paper.parts(paper.settings))
+
+    def widths(part: Component) -> list[int]:
+        layers = [m for m in part.modules() if isinstance(m, torch.nn.Conv2d | torch.nn.Linear)]
+        return [len(layer.weight) for layer in layers]
+
+    xgan, fader = made("xgan"), made("fader")
+    assert widths(xgan["E_sketch"]) == [32, 64] and set(widths(xgan["E_shared"])) == {128}
+    assert widths(fader["D"]) == [512, 512, 2]  # a convolution, a layer, its answer
+    assert recipe_of("direct").variants["paper"].settings.w_perceptual == 1
+    assert recipe_of("direct").settings.w_perceptual == 0.3
 
 
 def test_drawn_pictures_are_not_mirrored() -> None:
