@@ -30,9 +30,8 @@ from modgan.files import replacing
 from modgan.metrics.edits import read
 from modgan.metrics.frechet import frechet
 from modgan.metrics.perceptual import pooled, spread
-from modgan.metrics.translation import edge_f1, hue_distance, hue_of, translated
+from modgan.metrics.translation import edge_f1, hue_taken, translated
 
-NEAR = 0.1  # of the circle of hues: as far as the colour may be from the guide's
 SHOWN = 8  # rows of the figure
 
 
@@ -151,8 +150,9 @@ def _as_domain(judge: modgan.Component, domain: str, made: Tensor, real: Tensor)
 
 
 def near_hue(pictures: Tensor, truth: Truth) -> float:
-    """How many have about the hue of the guide, %; none where either has no colour."""
-    return _percent(hue_distance(hue_of(pictures), hue_of(truth.pictures)) <= NEAR)
+    """How many have about the hue of the guide, on about as large an area as the truth, %."""
+    area = truth.pictures if truth.mixed is None else truth.mixed
+    return _percent(hue_taken(pictures, truth.pictures, area))
 
 
 def hue_ceiling(truth: Truth) -> float:
@@ -226,7 +226,8 @@ def page(what: str, found: Mapping[str, Figure]) -> str:
 Ten styles are sampled for every sketch. Real pictures are true colourings of the same sketches;
 their Fréchet distance is that to pictures of other things, as the zoo's is. Of guided pictures the
 truth is known where they are drawn; else the last column tells how many guides have any colour. A
-picture without colour counts as one of the wrong hue. By chance: real pictures of other things, and
+picture with less than half the coloured area of the true guided one (of the guide, where that is
+unknown) counts as one of the wrong hue. By chance: real pictures of other things, and
 of another hue than the guide's. Distances are on the maps of the judge's three halvings
 (`modgan/metrics/perceptual.py`), for Fréchet's on their means over positions.
 """

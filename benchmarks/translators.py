@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -118,15 +119,23 @@ def measure(zoo: modgan.Zoo, judge: modgan.Component, truth: Truth, seed: int) -
     }
     guided = f"{a}_to_{b}_guided" in zoo.card.graphs
     if guided:
-        graph = zoo.graph(f"{a}_to_{b}_guided")
-        found["hue"] = near_hue(translated(graph, image=x, guide=truth.pictures), truth)
+        found["hue"] = near_hue(_guided(zoo, a, b, truth.pictures)(x), truth)
     if back:
         drawn = back(truth.pictures)
         found["to_sketch"] = domain_read(judge, a, drawn)
-        found["cycle_sketch"] = off(back(made), x)
-        again = translated(graph, image=drawn, guide=truth.pictures) if guided else there(drawn)
-        found["cycle_picture"] = off(again, truth.pictures)
+        again, again_sketches = there, back
+        if guided:
+            again = _guided(zoo, a, b, truth.pictures)
+            again_sketches = _guided(zoo, b, a, x)
+        found["cycle_sketch"] = off(again_sketches(made), x)
+        found["cycle_picture"] = off(again(drawn), truth.pictures)
     return found
+
+
+def _guided(zoo: modgan.Zoo, source: str, target: str, guide: Tensor) -> Callable[[Tensor], Tensor]:
+    """The way from one domain to another, in the style of `guide` (B, 3, H, W)."""
+    graph = zoo.graph(f"{source}_to_{target}_guided")
+    return lambda pictures: translated(graph, image=pictures, guide=guide)
 
 
 def _paired(zoo: modgan.Zoo, judge: modgan.Component, truth: Truth, rng: torch.Generator) -> Scores:
@@ -189,9 +198,10 @@ def page(rows: dict[str, Scores], what: str) -> str:
 
 Edge F1 is that of the coloured picture against its sketch. Diversity is the distance between ten
 styles of a sketch, of that between its ten true colourings; 0 where a sketch has one translation.
-Cycle errors are mean differences to what went there and back, in grey levels of 255; of pictures
-with the style of the picture itself where a system can take one. The hue counts if it is within a
-tenth of the circle of the guide's; beside it, how many true guided pictures' (of a folder: how many
+Cycle errors are mean differences to what went there and back, in grey levels of 255, with the style
+of the sketch or picture itself where a system can take one. The hue counts if it is within a tenth
+of the circle of the guide's, on at least half the coloured area of the true guided picture (of a
+folder: of the guide); beside it, how many true guided pictures' (of a folder: how many
 guides have any colour). CoGAN draws pairs and translates nothing given: its figures are of pairs.
 Parameters are those that translate; critics are left out.
 """

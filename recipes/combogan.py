@@ -12,6 +12,7 @@ of fakes, as a batch is a function of its step, so that runs resume exactly.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import domains_data
 import torch
@@ -19,14 +20,16 @@ import torch.nn.functional as F
 from domains_data import drawn, names_of
 from PIL import Image
 from translation import (
+    PLAIN,
     TINY,
-    Networks,
+    Gentle,
     Parts,
     Terms,
     Values,
     coders,
     critics,
     crossed,
+    d_weights,
     each,
     fooled,
     judged,
@@ -42,7 +45,7 @@ from modgan.train import Batch, Phase, Recipe, Share, main
 
 
 @dataclass(frozen=True)
-class Settings(Networks):
+class Settings(Gentle):
     """Every knob once."""
 
     lr: float = 2e-4
@@ -65,25 +68,25 @@ def batch(s: Settings, at: Share) -> Batch:
     return {names[number]: x[names[number]] for number in chosen.tolist()}
 
 
-def d_loss(parts: Parts, batch: Batch) -> Terms:
+def d_loss(s: Settings, parts: Parts, batch: Batch) -> Terms:
     """D of both domains: pictures against translated ones."""
     with torch.no_grad():
         fake = each(parts, "R", swapped(each(parts, "E", batch)))
-    return {"adv": judged(parts, batch, fake)}
+    return judged(s, parts, batch, fake)
 
 
-def g_loss(parts: Parts, batch: Batch) -> Terms:
+def g_loss(s: Settings, parts: Parts, batch: Batch) -> Terms:
     """E and R of both domains: translations look real and come back."""
     fake = each(parts, "R", swapped(each(parts, "E", batch)))
     back = each(parts, "R", swapped(each(parts, "E", fake)))
-    return {"adv": fooled(parts, fake), "cycle": summed(F.smooth_l1_loss, back, batch)}
+    return {"adv": fooled(s, parts, fake), "cycle": summed(F.smooth_l1_loss, back, batch)}
 
 
 def phases(s: Settings) -> list[Phase]:
     """Which parts learn what, and at what rate."""
     return [
-        Phase("D", ("D_*",), d_loss, {"adv": 0.5}, s.lr),
-        Phase("G", ("E_*", "R_*"), g_loss, {"adv": 1.0, "cycle": s.w_cycle}, s.lr),
+        Phase("D", ("D_*",), partial(d_loss, s), d_weights(s, 0.5), s.lr),
+        Phase("G", ("E_*", "R_*"), partial(g_loss, s), {"adv": 1.0, "cycle": s.w_cycle}, s.lr),
     ]
 
 
@@ -115,7 +118,7 @@ recipe = Recipe(
 )
 
 paper = Settings(
-    size=256, load=286, batch=1, width=64, n_res=4, d_width=64, d_layers=4, steps=1_000_000
+    size=256, load=286, batch=1, width=64, n_res=4, d_width=64, d_layers=4, steps=1_000_000, **PLAIN
 )
 recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
 

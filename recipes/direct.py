@@ -14,12 +14,13 @@ bring back pictures of both domains, together with a reconstructor R, for `prepa
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import domains_data
 import torch
 from domains_data import drawn, two
 from PIL import Image
-from translation import TINY, Networks, Parts, Terms, fooled, judged, page, tests
+from translation import PLAIN, TINY, Gentle, Parts, Terms, d_weights, fooled, judged, page, tests
 
 import modgan
 from modgan.card import Card
@@ -36,13 +37,13 @@ from modgan.train import Batch, Phase, Recipe, Share, main
 
 
 @dataclass(frozen=True)
-class Settings(Networks):
+class Settings(Gentle):
     """Every knob once."""
 
     features: str = ""  # a zoo file whose E reads these pictures; empty: one is trained first
     prepare: int = 500  # steps of E and R before the translator's
     lr: float = 2e-4
-    w_perceptual: float = 1.0  # features stay; 0: no E
+    w_perceptual: float = 0.3  # features stay; 0: no E; the paper: 1
     steps: int = 10_000
     decay: float = 0.5  # share of the steps, the last, in which the rates fall to 0
     ema: float = 0.995
@@ -93,17 +94,17 @@ def e_loss(parts: Parts, batch: Batch) -> Terms:
     return {"image": l1(parts["R"](parts["E"](x)), x)}
 
 
-def d_loss(parts: Parts, batch: Batch) -> Terms:
+def d_loss(s: Settings, parts: Parts, batch: Batch) -> Terms:
     """D: pictures against translated ones."""
     with torch.no_grad():
         fake = parts["F"](batch["a"])
-    return {"adv": judged({"D_b": parts["D"]}, {"b": batch["b"]}, {"b": fake})}
+    return judged(s, {"D_b": parts["D"]}, {"b": batch["b"]}, {"b": fake})
 
 
-def f_loss(parts: Parts, batch: Batch) -> Terms:
+def f_loss(s: Settings, parts: Parts, batch: Batch) -> Terms:
     """F: translations look real and, where there is an E, keep their features."""
     fake = parts["F"](batch["a"])
-    terms = {"adv": fooled({"D_b": parts["D"]}, {"b": fake})}
+    terms = {"adv": fooled(s, {"D_b": parts["D"]}, {"b": fake})}
     if "E" in parts:
         terms["perceptual"] = perceptual(parts["E"], fake, batch["a"])
     return terms
@@ -114,8 +115,8 @@ def phases(s: Settings) -> list[Phase]:
     weights = {"adv": 1.0} | ({"perceptual": s.w_perceptual} if s.w_perceptual else {})
     start = s.prepare if learns(s) else 0
     made = [
-        Phase("D", ("D",), d_loss, {"adv": 1.0}, s.lr, start=start),
-        Phase("F", ("F",), f_loss, weights, s.lr, start=start),
+        Phase("D", ("D",), partial(d_loss, s), d_weights(s), s.lr, start=start),
+        Phase("F", ("F",), partial(f_loss, s), weights, s.lr, start=start),
     ]
     first = Phase("E", ("E", "R"), e_loss, {"image": 1.0}, s.lr, stop=s.prepare)
     return [first, *made] if learns(s) else made
@@ -152,7 +153,16 @@ recipe = Recipe(
 )
 
 paper = Settings(
-    size=256, load=286, batch=1, width=64, n_res=9, d_width=64, d_layers=4, steps=200_000
+    size=256,
+    load=286,
+    batch=1,
+    width=64,
+    n_res=9,
+    d_width=64,
+    d_layers=4,
+    steps=200_000,
+    w_perceptual=1.0,
+    **PLAIN,
 )
 recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
 

@@ -5,9 +5,10 @@ Axes: B pictures, H W positions.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -22,6 +23,7 @@ from modgan.data.sketches import DOMAINS, Sketches
 from modgan.train import Share
 
 TESTS = 99  # the seed of the sketches and pictures that are not trained on
+FOLLOWED = 50  # the seed of those that a run is followed on
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def sketched(count: int, size: int, seeds: tuple[int, int], workers: int) -> Dom
         name: Cached(Sketches(count, size, seed, name), workers, progress=count > 100).images
         for seed, name in zip(seeds, DOMAINS, strict=True)
     }
-    return Domains({name: Domain(images, size) for name, images in drawn.items()})
+    return _lit(drawn, size)
 
 
 @cache
@@ -54,7 +56,12 @@ def portraits(count: int, size: int, seeds: tuple[int, int], workers: int) -> Do
     """Sketches of portraits, and portraits of other people, held in memory."""
     data = PortraitSketches(count, size, seeds[0]), Portraits(count, size, seeds[1])
     held = [Cached(each, workers, progress=count > 100).images for each in data]
-    return Domains({name: Domain(x, size) for name, x in zip(DOMAINS, held, strict=True)})
+    return _lit(dict(zip(DOMAINS, held, strict=True)), size)
+
+
+def _lit(held: Mapping[str, Tensor], size: int) -> Domains:
+    """Drawn pictures (N, 3, H, W) as domains: not mirrored, as their light has a side."""
+    return Domains({name: Domain(x, size, mirror=False) for name, x in held.items()})
 
 
 KINDS = {"things": sketched, "portraits": portraits}
@@ -99,7 +106,7 @@ def two(s: Data) -> list[str]:
 def drawn(s: Data, at: Share, count: int) -> dict[str, Tensor]:
     """`count` pictures of every domain (B, 3, H, W) in -1..1, by its name, for a share of a step.
 
-    Cut and mirrored at random: a function of the arguments.
+    Folders' are cut and mirrored at random: a function of the arguments.
     """
     order = seed_of(s.seed, at.order)
     found = domains(s).draw(at.position(count), count, order, at.own(s.seed))
@@ -110,9 +117,26 @@ def shown(s: Data, count: int = 5) -> dict[str, Tensor]:
     """The first pictures of every domain that are not trained on, (B, 3, H, W) in -1..1."""
     if not s.data:
         return kind(s)(count, s.size, (TESTS, TESTS), 0).middles(range(count))
-    tests = folders(s.data, "test", s.size, s.load, s.workers)
-    least = min(len(domain) for domain in tests.domains.values())
-    return tests.middles(range(min(count, least)))
+    return _first(s, "test", count)
+
+
+def followed(s: Data, count: int) -> tuple[dict[str, Tensor], str]:
+    """Pictures (B, 3, H, W) of every domain that a run is followed on, and their split.
+
+    Drawn ones are pairs that are neither trained nor tested on. Of a folder they are the first of
+    valA, valB and so on; where it has none, the first of the tests.
+    """
+    if not s.data:
+        return kind(s)(count, s.size, (FOLLOWED, FOLLOWED), 0).middles(range(count)), "val"
+    split = "val" if (Path(s.data) / "valA").is_dir() else "test"
+    return _first(s, split, count), split
+
+
+def _first(s: Data, split: str, count: int) -> dict[str, Tensor]:
+    """The first pictures of a folder's split, as many of every domain."""
+    found = folders(s.data, split, s.size, s.load, s.workers)
+    least = min(len(domain) for domain in found.domains.values())
+    return found.middles(range(min(count, least)))
 
 
 def card(s: Data, graphs: dict[str, list[str]]) -> Card:

@@ -6,7 +6,8 @@
 
 Lample et al., Fader Networks, NIPS 2017, with the domain as the attribute. In turn the critic reads
 the domain off the feature, and E makes it read another one. E is MUNIT's, halved as often as
-`n_down` says; the official program also clips gradients and drops out values in the critic.
+`n_down` says. The paper's critic is a convolution of 512 and a layer of 512, here on a larger
+map; the official program also clips gradients and drops out values in it.
 """
 
 from __future__ import annotations
@@ -134,6 +135,7 @@ paper = Settings(
     n_res=0,
     n_down=4,
     d_width=512,
+    d_down=1,
     hidden=512,
     w_hidden=1e-4,
     ramp=500_000,

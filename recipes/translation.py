@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from domains_data import Data, shown
+from label_critics import noisy
 from PIL import Image
 from torch import Tensor
 
@@ -20,7 +21,7 @@ from modgan.component import Component
 from modgan.components import ContentEncoder, MultiScaleDiscriminator, UpsampleReconstructor
 from modgan.data.images import sheet, to_image
 from modgan.layers import noised
-from modgan.losses import lsgan_d, lsgan_g, over_scales
+from modgan.losses import lsgan_d, lsgan_g, over_scales, r1
 from modgan.spec import image
 
 Parts = Mapping[str, Component]
@@ -40,6 +41,15 @@ class Networks(Data):
     n_scales: int = 3  # sizes of the picture that critics look at, each half of the one before
 
 
+@dataclass(frozen=True)
+class Gentle(Networks):
+    """And what keeps critics from winning a short run."""
+
+    d_noise: float = 0.1  # largest standard deviation of the noise before D, in -1..1
+    w_r1: float = 0.4  # penalty on D's gradient at real pictures
+    r1_every: int = 8  # steps between such penalties, on average
+
+
 TINY: dict[str, Any] = {
     "size": 32,
     "pictures": 8,
@@ -52,7 +62,9 @@ TINY: dict[str, Any] = {
     "workers": 0,
     "steps": 4,
 }
+PLAIN: dict[str, Any] = {"d_noise": 0.0, "w_r1": 0.0}  # critics as they were published
 PAPER: dict[str, Any] = {  # of MUNIT's and UNIT's program
+    **PLAIN,
     "size": 256,
     "batch": 1,
     "width": 64,
@@ -101,16 +113,49 @@ def summed(loss: Callable[..., Tensor], *values: Values) -> Tensor:
     return torch.stack(terms).sum()
 
 
-def fooled(parts: Parts, fake: Values) -> Tensor:
+def blurred(s: Gentle, x: Values) -> Values:
+    """Pictures as critics see them, with noise."""
+    return {name: noisy(each, s.d_noise) for name, each in x.items()} if s.d_noise else x
+
+
+def fooled(s: Gentle, parts: Parts, fake: Values) -> Tensor:
     """The adversarial term of those who make `fake`, under the critics of its domains."""
-    return summed(lambda scores: over_scales(lsgan_g, scores), each(parts, "D", fake))
+    scores = each(parts, "D", blurred(s, fake))
+    return summed(lambda some: over_scales(lsgan_g, some), scores)
 
 
-def judged(parts: Parts, real: Values, fake: Values) -> Tensor:
-    """The adversarial term of the critics; those who made `fake` learn nothing from it."""
-    seen = each(parts, "D", {name: x.detach() for name, x in fake.items()})
+def judged(s: Gentle, parts: Parts, real: Values, fake: Values) -> Terms:
+    """The terms of the critics; those who made `fake` learn nothing from them.
+
+    Whether a step has the penalty is drawn with torch's generator, which the step has seeded.
+    """
     real = {name: real[name] for name in fake}
-    return summed(lambda *scores: over_scales(lsgan_d, *scores), each(parts, "D", real), seen)
+    made = {name: x.detach() for name, x in fake.items()}
+    scores = (each(parts, "D", blurred(s, x)) for x in (real, made))
+    terms = {"adv": summed(lambda *some: over_scales(lsgan_d, *some), *scores)}
+    if s.w_r1:
+        due = torch.rand(()) * s.r1_every < 1
+        terms["r1"] = penalty(parts, real) if due else terms["adv"].new_zeros(())
+    return terms
+
+
+def penalty(parts: Parts, real: Values) -> Tensor:
+    """R1 of the critics, of their mean scores over all sizes."""
+    terms = []
+    for name, x in real.items():
+        critic = parts[f"D_{name}"]
+        terms.append(r1(lambda x, D=critic: over_scales(_mean, D(x)), x))
+    return torch.stack(terms).sum()
+
+
+def _mean(scores: Tensor) -> Tensor:
+    """The mean score of every picture, (B,)."""
+    return scores.mean((1, 2, 3))
+
+
+def d_weights(s: Gentle, adv: float = 1.0) -> dict[str, float]:
+    """The weights of the terms of critics."""
+    return {"adv": adv} | ({"r1": s.w_r1} if s.w_r1 else {})
 
 
 def crossed(names: list[str], *between: str) -> dict[str, list[str]]:

@@ -12,6 +12,7 @@ here rates fall in a straight line at the end.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import domains_data
 import torch
@@ -19,12 +20,13 @@ from domains_data import drawn, two
 from translation import (
     PAPER,
     TINY,
-    Networks,
+    Gentle,
     Parts,
     Terms,
     coders,
     critics,
     crossed,
+    d_weights,
     each,
     fooled,
     judged,
@@ -41,7 +43,7 @@ from modgan.train import Batch, Phase, Recipe, Share, main
 
 
 @dataclass(frozen=True)
-class Settings(Networks):
+class Settings(Gentle):
     """Every knob once."""
 
     lr: float = 2e-4
@@ -64,14 +66,14 @@ def batch(s: Settings, at: Share) -> Batch:
     return dict(drawn(s, at, s.batch))
 
 
-def d_loss(parts: Parts, batch: Batch) -> Terms:
+def d_loss(s: Settings, parts: Parts, batch: Batch) -> Terms:
     """D: pictures of a domain against those translated to it."""
     with torch.no_grad():
         fake = each(parts, "R", swapped(sampled(each(parts, "E", batch))))
-    return {"adv": judged(parts, batch, fake)}
+    return judged(s, parts, batch, fake)
 
 
-def g_loss(parts: Parts, batch: Batch) -> Terms:
+def g_loss(s: Settings, parts: Parts, batch: Batch) -> Terms:
     """E and R: pictures come back, at once and by the other domain; translations look real."""
     mean = each(parts, "E", batch)
     feature = sampled(mean)
@@ -83,7 +85,7 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
         "kl": summed(kl_to_normal, mean),
         "cycle": summed(l1, back, batch),
         "kl_cycle": summed(kl_to_normal, again),
-        "adv": fooled(parts, fake),
+        "adv": fooled(s, parts, fake),
     }
 
 
@@ -91,8 +93,8 @@ def phases(s: Settings) -> list[Phase]:
     """Which parts learn what, and at what rate."""
     g = {"image": s.w_image, "kl": s.w_kl, "cycle": s.w_cycle, "kl_cycle": s.w_kl_cycle}
     return [
-        Phase("D", ("D_*",), d_loss, {"adv": 1.0}, s.lr),
-        Phase("G", ("E_*", "R_*"), g_loss, g | {"adv": 1.0}, s.lr),
+        Phase("D", ("D_*",), partial(d_loss, s), d_weights(s), s.lr),
+        Phase("G", ("E_*", "R_*"), partial(g_loss, s), g | {"adv": 1.0}, s.lr),
     ]
 
 

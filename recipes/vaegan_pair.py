@@ -19,12 +19,13 @@ from domains_data import drawn, two
 from translation import (
     PAPER,
     TINY,
-    Networks,
+    Gentle,
     Parts,
     Terms,
     coders,
     critics,
     crossed,
+    d_weights,
     each,
     fooled,
     judged,
@@ -40,7 +41,7 @@ from modgan.train import Batch, Phase, Recipe, Share, main
 
 
 @dataclass(frozen=True)
-class Settings(Networks):
+class Settings(Gentle):
     """Every knob once."""
 
     lr: float = 2e-4
@@ -61,15 +62,15 @@ def batch(s: Settings, at: Share) -> Batch:
     return dict(drawn(s, at, s.batch))
 
 
-def d_loss(name: str, parts: Parts, batch: Batch) -> Terms:
+def d_loss(s: Settings, name: str, parts: Parts, batch: Batch) -> Terms:
     """D of a domain: its pictures against those that came back."""
     x = {name: batch[name]}
     with torch.no_grad():
         fake = each(parts, "R", sampled(each(parts, "E", x)))
-    return {"adv": judged(parts, x, fake)}
+    return judged(s, parts, x, fake)
 
 
-def g_loss(name: str, parts: Parts, batch: Batch) -> Terms:
+def g_loss(s: Settings, name: str, parts: Parts, batch: Batch) -> Terms:
     """E and R of a domain: its pictures come back and look real."""
     x = {name: batch[name]}
     mean = each(parts, "E", x)
@@ -77,7 +78,7 @@ def g_loss(name: str, parts: Parts, batch: Batch) -> Terms:
     return {
         "image": summed(l1, again, x),
         "kl": summed(kl_to_normal, mean),
-        "adv": fooled(parts, again),
+        "adv": fooled(s, parts, again),
     }
 
 
@@ -85,9 +86,9 @@ def phases(s: Settings) -> list[Phase]:
     """Which parts learn what, and at what rate: a domain at a time."""
     made = []
     for name in two(s):
-        d, g = partial(d_loss, name), partial(g_loss, name)
+        d, g = partial(d_loss, s, name), partial(g_loss, s, name)
         weights = {"image": s.w_image, "kl": s.w_kl, "adv": 1.0}
-        made.append(Phase(f"D_{name}", (f"D_{name}",), d, {"adv": 1.0}, s.lr))
+        made.append(Phase(f"D_{name}", (f"D_{name}",), d, d_weights(s), s.lr))
         made.append(Phase(f"G_{name}", (f"E_{name}", f"R_{name}"), g, weights, s.lr))
     return made
 

@@ -2,16 +2,17 @@
 
     modgan train recipes/xgan.py                   # drawn sketches and pictures
     modgan train recipes/xgan.py --data DIR        # trainA, trainB, testA, testB in DIR
-    modgan train recipes/xgan.py --variant paper   # the published widths and weights
+    modgan train recipes/xgan.py --variant paper   # the published weights; widths 32, 64 | 128
 
 Royer et al., XGAN, 2017. A critic of domains reads the common feature behind reversed gradients, so
 that it learns to tell the domains apart and the encoders learn to hide them, in one update. The
-feature is a map here, a vector of 1024 numbers there.
+feature is a map here; there a layer of width 256 and two of 1024 numbers follow.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import domains_data
 import torch
@@ -20,13 +21,15 @@ from domains_data import drawn, two
 from PIL import Image
 from torch import Tensor
 from translation import (
+    PLAIN,
     TINY,
-    Networks,
+    Gentle,
     Parts,
     Terms,
     Values,
     critics,
     crossed,
+    d_weights,
     each,
     fooled,
     judged,
@@ -52,7 +55,7 @@ from modgan.train import Batch, Phase, Recipe, Share, main
 
 
 @dataclass(frozen=True)
-class Settings(Networks):
+class Settings(Gentle):
     """Every knob once; `n_res` counts the residual blocks of what is shared."""
 
     hidden: int = 64  # width of the layer before the answer of the critic of domains
@@ -107,14 +110,14 @@ def told(parts: Parts, feature: Values) -> Tensor:
     return torch.stack(terms).mean()
 
 
-def d_loss(parts: Parts, batch: Batch) -> Terms:
+def d_loss(s: Settings, parts: Parts, batch: Batch) -> Terms:
     """D of a domain: its pictures against those translated to it."""
     with torch.no_grad():
         fake = decoded(parts, swapped(encoded(parts, batch)))
-    return {"adv": judged(parts, batch, fake)}
+    return judged(s, parts, batch, fake)
 
 
-def g_loss(parts: Parts, batch: Batch) -> Terms:
+def g_loss(s: Settings, parts: Parts, batch: Batch) -> Terms:
     """E, R and the critic of domains: pictures come back, meanings stay, domains are hidden."""
     feature = encoded(parts, batch)
     fake = decoded(parts, swapped(feature))
@@ -122,7 +125,7 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
         "image": summed(F.mse_loss, decoded(parts, feature), batch),
         "meaning": summed(l1, swapped(encoded(parts, fake)), feature),
         "domain": told(parts, feature),
-        "adv": fooled(parts, fake),
+        "adv": fooled(s, parts, fake),
     }
 
 
@@ -130,8 +133,10 @@ def phases(s: Settings) -> list[Phase]:
     """Which parts learn what, and at what rate; the critic of domains learns along with E and R."""
     g = {"image": s.w_image, "meaning": s.w_meaning, "domain": s.w_domain, "adv": s.w_adv}
     return [
-        Phase("D", tuple(f"D_{name}" for name in two(s)), d_loss, {"adv": 0.5}, s.lr),
-        Phase("G", ("E_*", "R_*", "D_domain"), g_loss, g, s.lr),
+        Phase(
+            "D", tuple(f"D_{name}" for name in two(s)), partial(d_loss, s), d_weights(s, 0.5), s.lr
+        ),
+        Phase("G", ("E_*", "R_*", "D_domain"), partial(g_loss, s), g, s.lr),
     ]
 
 
@@ -160,7 +165,9 @@ recipe = Recipe(
     sheet=sheet,
 )
 
-paper = Settings(batch=2, width=64, d_width=64, hidden=1024, lr=1e-4, w_image=1.0, steps=250_000)
+paper = Settings(
+    batch=2, width=32, d_width=64, hidden=1024, lr=1e-4, w_image=1.0, steps=250_000, **PLAIN
+)
 recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
 
 if __name__ == "__main__":

@@ -69,6 +69,31 @@ def folder(root: Path) -> Path:
     return root
 
 
+def colour_of(pictures: torch.Tensor) -> torch.Tensor:
+    """The colour (N, 3, 1, 1) of the pixel with the most."""
+    flat = pictures.flatten(2)
+    most = (flat.amax(1) - flat.amin(1)).argmax(1)
+    return flat[torch.arange(len(flat)), :, most][:, :, None, None]
+
+
+def test_a_sketch_comes_back_with_its_own_style(tmp_path: Path) -> None:
+    import sketches_truth
+    import translators
+
+    from modgan.metrics.translation import translated
+
+    zoo = modgan.load(saved("munit", tmp_path / "munit.safetensors"))
+    judge = modgan.load(saved("sketches_judge", tmp_path / "judge.safetensors"))["Q"]
+    truth = sketches_truth.drawn(COUNT, SIZE, 5)
+    found = translators.measure(zoo, judge, truth, 5)
+    rng = torch.Generator().manual_seed(5)
+    style = torch.randn(COUNT, 8, generator=rng)
+    there = translated(zoo.graph("sketch_to_picture"), image=truth.sketches, style=style)
+    back = zoo.graph("picture_to_sketch_guided")
+    again = translated(back, image=there, guide=truth.sketches)
+    assert found["cycle_sketch"] == pytest.approx(translators.off(again, truth.sketches), abs=1e-3)
+
+
 def test_judges_read_domain_hue_and_kind(tmp_path: Path) -> None:
     recipe = recipe_of("sketches_judge")
     settings = replace(recipe.settings, **recipe.smoke)
@@ -105,7 +130,10 @@ def test_the_truth_of_drawn_sketches_and_of_a_folder(tmp_path: Path) -> None:
         assert truth.colourings.shape == (3, 10, 3, SIZE, SIZE)
         for own in truth.colourings.unbind(1):
             assert (edge_f1(own, truth.sketches) > 0.7).all()
-        assert near_hue(truth.pictures, truth) == 100
+        assert near_hue(truth.pictures if truth.mixed is None else truth.mixed, truth) == 100
+        specks = torch.zeros_like(truth.pictures)
+        specks[:, :, :2, :2] = colour_of(truth.pictures)
+        assert near_hue(specks, truth) == 0
     assert hue_ceiling(truth) == 100 and truth.domains == ("a", "b")
     grey = truth._replace(pictures=torch.zeros_like(truth.pictures))
     assert hue_ceiling(grey) == near_hue(grey.pictures, grey) == 0

@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 import torch
 
-from modgan.metrics.translation import edge_f1, edges, hue_distance, hue_of, lines, luminance
+from modgan.metrics.translation import (
+    coloured_area,
+    edge_f1,
+    edges,
+    hue_distance,
+    hue_of,
+    hue_taken,
+    lines,
+    luminance,
+)
 
 
 def ruled(*columns: int, size: int = 24) -> torch.Tensor:
@@ -83,6 +92,21 @@ def test_without_colour_there_is_no_hue() -> None:
     assert not (hue_distance(hue, torch.zeros(1)) <= 0.1).any()
 
 
+def test_a_few_coloured_pixels_do_not_take_a_hue() -> None:
+    guide = coloured((1, 0, 0), (1, 1, 1))
+    grey = torch.zeros(1, 3, 12, 8)
+    specks = grey.clone()
+    specks[:, :, :2, :2] = torch.tensor([1.0, -1.0, -1.0])[:, None, None]
+    assert hue_distance(hue_of(specks), hue_of(guide)) < 1e-6
+    assert coloured_area(specks).item() == pytest.approx(4 / 96)
+    half = guide.clone()
+    half[..., :2] = 1
+    shown = torch.cat([specks, grey, half, guide, coloured((0, 0, 1), (1, 1, 1))])
+    taken = hue_taken(shown, guide.expand(5, -1, -1, -1), guide.expand(5, -1, -1, -1))
+    assert taken.tolist() == [False, False, True, True, False]
+    assert not hue_taken(guide, grey, grey).any()  # the guide has no colour
+
+
 def test_distances_go_the_short_way_round() -> None:
     a, b = torch.tensor([0.1, 0.95, 0.0, 0.7]), torch.tensor([0.3, 0.05, 0.5, 0.7])
     assert hue_distance(a, b).tolist() == pytest.approx([0.2, 0.1, 0.5, 0], abs=1e-6)
@@ -90,7 +114,7 @@ def test_distances_go_the_short_way_round() -> None:
 
 
 def test_pictures_of_another_type_are_refused() -> None:
-    for measure in (luminance, edges, lines, hue_of):
+    for measure in (luminance, edges, lines, hue_of, coloured_area):
         with pytest.raises(ValueError) as error:
             measure(torch.zeros(1, 3, 8, 8, dtype=torch.uint8))
         assert str(error.value) == (

@@ -28,14 +28,19 @@ class Domain:
     """The pictures of one domain, held in memory, uint8 (3, H, W), of any sizes.
 
     By index it gives their middles, so that it is a data set of pictures with no label. `names`
-    says what they are called, where they are files.
+    says what they are called, where they are files; `mirror`, whether cuts are mirrored at random.
     """
 
     def __init__(
-        self, pictures: Tensor | Sequence[Tensor], size: int, names: Sequence[str] = ()
+        self,
+        pictures: Tensor | Sequence[Tensor],
+        size: int,
+        names: Sequence[str] = (),
+        mirror: bool = True,
     ) -> None:
         self.attributes: dict[str, tuple[str, ...]] = {}
         self.pictures, self.size, self.names = list(pictures), size, tuple(names)
+        self.mirror = mirror
         if size < 1:
             raise ValueError(f"Domain: size must be at least 1 pixel, got {size}")
         if not self.pictures:
@@ -64,7 +69,7 @@ class Domain:
         """
         pictures = [self.pictures[index] for index in indices.tolist()]
         corners = crop_corners(pictures, self.size, lots)
-        return cropped(pictures, self.size, corners, lots[:, 2] < 0.5)
+        return cropped(pictures, self.size, corners, (lots[:, 2] < 0.5) & self.mirror)
 
 
 class Domains:

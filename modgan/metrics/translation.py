@@ -19,6 +19,8 @@ LUMA = (0.299, 0.587, 0.114)
 SLOPE = 0.06  # of luminance 0..1 per pixel: what is steeper is an edge
 DARK = 0.6  # luminance 0..1: what is darker in a sketch is a line
 COLOURED = 0.2  # max - min of red, green and blue, 0..1: pixels with less have no hue that counts
+NEAR = 0.1  # of the circle of hues: as far as the colour may be from the guide's
+LEAST = 0.5  # of the coloured area expected: as little as may be in colour
 
 
 def translated(graph: Graph, **given: Tensor) -> Tensor:
@@ -100,13 +102,34 @@ def hue_of(pictures: Tensor) -> Tensor:
     largest minus the smallest of red, green and blue). NaN for a picture without such pixels.
     """
     red, green, blue = rearrange(_colours(pictures), "b c h w -> c b (h w)")
-    channels = torch.stack([red, green, blue])
-    chroma = channels.amax(0) - channels.amin(0)
+    chroma = _chroma(pictures)
     angle = torch.atan2(math.sqrt(3) * (green - blue), 2 * red - green - blue)
     weight = chroma * (chroma > COLOURED)
     x, y = (weight * angle.cos()).sum(1), (weight * angle.sin()).sum(1)
     turns = (torch.atan2(y, x) / (2 * math.pi)) % 1.0
     return torch.where(weight.sum(1) > 0, turns, torch.nan)
+
+
+def _chroma(pictures: Tensor) -> Tensor:
+    """The largest minus the smallest of red, green and blue, 0..1, (B, H·W)."""
+    colours = rearrange(_colours(pictures), "b c h w -> b c (h w)")
+    return colours.amax(1) - colours.amin(1)
+
+
+def coloured_area(pictures: Tensor) -> Tensor:
+    """The share of pixels of chroma above `COLOURED`, 0 to 1, float (B,)."""
+    return (_chroma(pictures) > COLOURED).float().mean(1)
+
+
+def hue_taken(pictures: Tensor, guides: Tensor, truth: Tensor) -> Tensor:
+    """Which guided pictures took the colour of their guides, bool (B,).
+
+    Their hue is at most `NEAR` from the guide's, and their coloured area is at least `LEAST` of
+    that of the true pictures, so that specks are not enough. Where nobody knows the true ones,
+    guides stand in for them. A picture or guide without colour counts as not taken.
+    """
+    near = hue_distance(hue_of(pictures), hue_of(guides)) <= NEAR
+    return near & (coloured_area(pictures) >= LEAST * coloured_area(truth))
 
 
 def hue_distance(a: Tensor, b: Tensor) -> Tensor:
