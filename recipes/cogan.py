@@ -44,10 +44,6 @@ class Settings(Networks):
     channels: int = 32  # of the feature between G and R, at half the picture's side
     n_z: int = 100  # numbers of noise
     hidden: int = 256  # width of the layer before D's answer
-    lr: float = 2e-4
-    steps: int = 10_000
-    decay: float = 0.5  # share of the steps, the last, in which the rates fall to 0
-    ema: float = 0.995
 
 
 def parts(s: Settings) -> dict[str, Component]:

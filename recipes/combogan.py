@@ -48,11 +48,8 @@ from modgan.train import Batch, Phase, Recipe, Share, main
 class Settings(Gentle):
     """Every knob once."""
 
-    lr: float = 2e-4
     w_cycle: float = 10.0  # pictures come back from the other domain
     steps: int = 10_000  # of all pairs together
-    decay: float = 0.5  # share of the steps, the last, in which the rates fall to 0
-    ema: float = 0.995
 
 
 def parts(s: Settings) -> dict[str, Component]:

@@ -15,28 +15,24 @@ from dataclasses import dataclass, replace
 
 import domains_data
 import torch
-from domains_data import drawn, two
+from domains_data import two
 from PIL import Image
-from translation import TINY, Networks, Parts, Terms, each, page, summed, swapped, tests
+from translation import TINY, Networks, Parts, Terms, each, page, summed, swapped, tests, unpaired
 
 from modgan.card import Card
 from modgan.component import Component
 from modgan.components import CycleTranslator, PatchDiscriminator
 from modgan.losses import l1, lsgan_d, lsgan_g
 from modgan.spec import image
-from modgan.train import Batch, Phase, Recipe, Share, main
+from modgan.train import Batch, Phase, Recipe, main
 
 
 @dataclass(frozen=True)
 class Settings(Networks):
     """Every knob once; `n_res` counts the residual blocks of a translator, `n_scales` is unused."""
 
-    lr: float = 2e-4
     w_cycle: float = 10.0  # pictures come back from the other domain
     w_identity: float = 5.0  # nothing changes in pictures that are of the domain already
-    steps: int = 10_000
-    decay: float = 0.5  # share of the steps, the last, in which the rates fall to 0
-    ema: float = 0.995
 
 
 def parts(s: Settings) -> dict[str, Component]:
@@ -46,11 +42,6 @@ def parts(s: Settings) -> dict[str, Component]:
         made[f"F_{name}"] = CycleTranslator(picture, s.width, s.n_res)
         made[f"D_{name}"] = PatchDiscriminator(picture, s.d_width, s.d_layers)
     return made
-
-
-def batch(s: Settings, at: Share) -> Batch:
-    """Unpaired pictures of both domains."""
-    return dict(drawn(s, at, s.batch))
 
 
 def f_loss(parts: Parts, batch: Batch) -> Terms:
@@ -99,7 +90,7 @@ recipe = Recipe(
     settings=Settings(),
     smoke=TINY,
     parts=parts,
-    batch=batch,
+    batch=unpaired,
     phases=phases,
     card=card,
     sheet=sheet,

@@ -42,11 +42,7 @@ class Settings(Gentle):
 
     features: str = ""  # a zoo file whose E reads these pictures; empty: one is trained first
     prepare: int = 500  # steps of E and R before the translator's
-    lr: float = 2e-4
     w_perceptual: float = 0.3  # features stay; 0: no E; the paper: 1
-    steps: int = 10_000
-    decay: float = 0.5  # share of the steps, the last, in which the rates fall to 0
-    ema: float = 0.995
 
 
 def parts(s: Settings) -> dict[str, Component]:

@@ -38,12 +38,8 @@ class Settings(Networks):
     n_down: int = 3  # halvings of E
     d_down: int = 2  # halvings of the critic after those of E
     hidden: int = 64  # width of the layer before its answer
-    lr: float = 2e-4
     w_hidden: float = 1e-2  # E against the critic, at the end of the ramp; the paper: 1e-4
     ramp: int = 2_000  # steps in which that weight grows from 0
-    steps: int = 10_000
-    decay: float = 0.5  # share of the steps, the last, in which the rates fall to 0
-    ema: float = 0.995
 
 
 def parts(s: Settings) -> dict[str, Component]:

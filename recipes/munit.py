@@ -20,7 +20,7 @@ from typing import Any
 
 import domains_data
 import torch
-from domains_data import drawn, followed, two
+from domains_data import followed, two
 from PIL import Image
 from torch import Tensor
 from translation import (
@@ -39,6 +39,7 @@ from translation import (
     summed,
     swapped,
     tests,
+    unpaired,
 )
 
 from modgan.card import Card
@@ -50,7 +51,7 @@ from modgan.losses import kl_to_normal, l1
 from modgan.metrics.judged import as_rows
 from modgan.metrics.translation import edge_f1, hue_taken
 from modgan.spec import image
-from modgan.train import Batch, Phase, Recipe, Score, Share, main
+from modgan.train import Batch, Phase, Recipe, Score, main
 
 COUNT = 50  # pictures of either domain that figures are taken on
 
@@ -72,9 +73,6 @@ class Settings(Gentle):
     w_content: float = 1.0  # content is read off, too
     w_cycle: float = 10.0  # pictures come back from the other domain with their style; the paper: 0
     w_normal: float = 0.01  # styles of pictures are near N(0, 1)
-    steps: int = 10_000
-    decay: float = 0.5  # share of the steps, the last, in which the rates fall to 0
-    ema: float = 0.995
 
 
 def parts(s: Settings) -> dict[str, Component]:
@@ -87,11 +85,6 @@ def parts(s: Settings) -> dict[str, Component]:
         made |= {f"E_{name}": E, f"Q_{name}": StyleCoder(picture, s.n_style, s.q_width)}
         made |= {f"T_{name}": T, f"R_{name}": UpsampleReconstructor(T.outputs["feature"], picture)}
     return made | critics(s, two(s))
-
-
-def batch(s: Settings, at: Share) -> Batch:
-    """Unpaired pictures of both domains."""
-    return dict(drawn(s, at, s.batch))
 
 
 def styles(s: Settings, own: Values) -> dict[str, Tensor]:
@@ -210,7 +203,7 @@ recipe = Recipe(
     settings=Settings(),
     smoke={**TINY, "hidden": 8, "q_width": 4},
     parts=parts,
-    batch=batch,
+    batch=unpaired,
     phases=phases,
     card=card,
     sheet=sheet,

@@ -41,7 +41,6 @@ class Settings(Networks):
     w_cls: float = 1.0
     w_rec: float = 10.0
     steps: int = 10_000  # of D
-    decay: float = 0.5  # share of the steps, the last, in which the rates fall to 0
     ema: float = 0.999
 
 

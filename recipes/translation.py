@@ -12,7 +12,7 @@ from itertools import permutations
 from typing import Any
 
 import torch
-from domains_data import Data, shown
+from domains_data import Data, drawn, shown
 from label_critics import noisy
 from PIL import Image
 from torch import Tensor
@@ -23,6 +23,7 @@ from modgan.data.images import sheet, to_image
 from modgan.layers import noised
 from modgan.losses import lsgan_d, lsgan_g, over_scales, r1
 from modgan.spec import image
+from modgan.train import Batch, Share
 
 Parts = Mapping[str, Component]
 Terms = dict[str, Tensor]
@@ -31,7 +32,7 @@ Values = Mapping[str, Tensor]  # by domain
 
 @dataclass(frozen=True)
 class Networks(Data):
-    """The sizes that these recipes share; small ones, for two cores."""
+    """The knobs that these recipes share; small sizes, for two cores."""
 
     batch: int = 4  # pictures a step of every domain
     width: int = 16  # of the first convolution of E, in front of its halvings
@@ -39,6 +40,10 @@ class Networks(Data):
     d_width: int = 16  # of the first convolution of every critic
     d_layers: int = 3  # halvings of a critic
     n_scales: int = 3  # sizes of the picture that critics look at, each half of the one before
+    lr: float = 2e-4
+    steps: int = 10_000
+    decay: float = 0.5  # share of the steps, the last, in which the rates fall to 0
+    ema: float = 0.995
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,11 @@ def critics(s: Networks, names: list[str]) -> dict[str, Component]:
     """D of every domain."""
     sizes = (s.d_width, s.d_layers, s.n_scales)
     return {f"D_{name}": MultiScaleDiscriminator(image(s.size), *sizes) for name in names}
+
+
+def unpaired(s: Networks, at: Share) -> Batch:
+    """Unpaired pictures of every domain: the batch of most of these recipes."""
+    return dict(drawn(s, at, s.batch))
 
 
 def each(parts: Parts, role: str, *values: Values) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from functools import partial
 
 import domains_data
 import torch
-from domains_data import drawn, two
+from domains_data import two
 from translation import (
     PAPER,
     TINY,
@@ -34,36 +34,28 @@ from translation import (
     summed,
     swapped,
     translated,
+    unpaired,
 )
 
 from modgan.card import Card
 from modgan.component import Component
 from modgan.losses import kl_to_normal, l1
-from modgan.train import Batch, Phase, Recipe, Share, main
+from modgan.train import Batch, Phase, Recipe, main
 
 
 @dataclass(frozen=True)
 class Settings(Gentle):
     """Every knob once."""
 
-    lr: float = 2e-4
     w_image: float = 10.0  # pictures come back from their codes
     w_kl: float = 0.01  # codes are near N(0, 1)
     w_cycle: float = 10.0  # pictures come back from the other domain
     w_kl_cycle: float = 0.01  # codes of translations are near N(0, 1)
-    steps: int = 10_000
-    decay: float = 0.5  # share of the steps, the last, in which the rates fall to 0
-    ema: float = 0.995
 
 
 def parts(s: Settings) -> dict[str, Component]:
     """What is trained, by name."""
     return coders(s, two(s), "common@training") | critics(s, two(s))
-
-
-def batch(s: Settings, at: Share) -> Batch:
-    """Unpaired pictures of both domains."""
-    return dict(drawn(s, at, s.batch))
 
 
 def d_loss(s: Settings, parts: Parts, batch: Batch) -> Terms:
@@ -108,7 +100,7 @@ recipe = Recipe(
     settings=Settings(),
     smoke=TINY,
     parts=parts,
-    batch=batch,
+    batch=unpaired,
     phases=phases,
     card=card,
     sheet=translated,

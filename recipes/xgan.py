@@ -17,7 +17,7 @@ from functools import partial
 import domains_data
 import torch
 import torch.nn.functional as F
-from domains_data import drawn, two
+from domains_data import two
 from PIL import Image
 from torch import Tensor
 from translation import (
@@ -37,6 +37,7 @@ from translation import (
     summed,
     swapped,
     tests,
+    unpaired,
 )
 
 from modgan.card import Card
@@ -51,7 +52,7 @@ from modgan.components import (
 from modgan.layers import reversed_gradient
 from modgan.losses import classification, l1
 from modgan.spec import image
-from modgan.train import Batch, Phase, Recipe, Share, main
+from modgan.train import Batch, Phase, Recipe, main
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,10 @@ class Settings(Gentle):
     """Every knob once; `n_res` counts the residual blocks of what is shared."""
 
     hidden: int = 64  # width of the layer before the answer of the critic of domains
-    lr: float = 2e-4
     w_image: float = 10.0  # pictures come back from their codes; the paper: 1
     w_meaning: float = 1.0  # a translation has the feature of what it was made from
     w_domain: float = 1.0  # the critic of domains, and against it
     w_adv: float = 1.0  # translations look real
-    steps: int = 10_000
-    decay: float = 0.5  # share of the steps, the last, in which the rates fall to 0
-    ema: float = 0.995
 
 
 def parts(s: Settings) -> dict[str, Component]:
@@ -83,11 +80,6 @@ def parts(s: Settings) -> dict[str, Component]:
     domain = DomainDiscriminator(common, {"domain": two(s)}, s.d_width, hidden=s.hidden)
     inner = {"E_shared": shared, "R_shared": R, "D_domain": domain}
     return made | inner | critics(s, two(s))
-
-
-def batch(s: Settings, at: Share) -> Batch:
-    """Unpaired pictures of both domains."""
-    return dict(drawn(s, at, s.batch))
 
 
 def encoded(parts: Parts, x: Values) -> dict[str, Tensor]:
@@ -159,7 +151,7 @@ recipe = Recipe(
     settings=Settings(),
     smoke={**TINY, "hidden": 8},
     parts=parts,
-    batch=batch,
+    batch=unpaired,
     phases=phases,
     card=card,
     sheet=sheet,

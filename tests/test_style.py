@@ -38,9 +38,13 @@ def public(body: list[ast.stmt]) -> Iterator[Documented]:
                 yield from public(node.body)
 
 
-@every
+@pytest.mark.parametrize(
+    "path",
+    [*FILES, *sorted((ROOT / "benchmarks").glob("*.py")), *sorted((ROOT / "tests").rglob("*.py"))],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
 def test_files_are_at_most_400_lines_of_100(path: Path) -> None:
-    lines = path.read_text().splitlines()
+    lines = [line.partition("  # type: ignore")[0] for line in path.read_text().splitlines()]
     assert len(lines) <= 400, f"{path}: {len(lines)} lines"
     long = [f"{path.relative_to(ROOT)}:{n}" for n, line in enumerate(lines, 1) if len(line) > 100]
     assert not long

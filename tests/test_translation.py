@@ -5,7 +5,6 @@ Axes: B pictures, C channels, H W positions.
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,6 @@ from modgan.component import Component
 from modgan.data.images import DataError, normalise
 from modgan.data.sketches import DOMAINS
 from modgan.losses import classification, l1, lsgan_d, lsgan_g
-from modgan.metrics import translation as metrics
-from modgan.metrics.translation import edge_f1
 from modgan.spec import InterfaceError
 from modgan.train import Batch, Share, Trainer
 
@@ -90,73 +87,6 @@ def test_paper_variants_build(name: str) -> None:
         assert all(paper.parts(paper.settings).values())
 
 
-def test_munit_reads_back_the_style_that_was_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
-    import munit
-
-    settings, parts, batch = made("munit", noise=0.0)
-    style = {name: torch.randn(2, 8) for name in DOMAINS}
-    monkeypatch.setattr(munit, "styles", lambda s, own: style)
-    terms = munit.g_loss(settings, parts, batch)
-    content = {name: parts[f"E_{name}"](batch[name]) for name in DOMAINS}
-    fake = {to: parts[f"R_{to}"](parts[f"T_{to}"](content[of], style[to])) for of, to in WAYS}
-    for name in DOMAINS:
-        read = l1(parts[f"Q_{name}"](fake[name]), style[name])
-        torch.testing.assert_close(terms[f"style_{name}"], read)
-    kept = sum(l1(parts[f"E_{to}"](fake[to]), content[of]) for of, to in WAYS)
-    torch.testing.assert_close(terms["content"], kept)
-    own = {name: parts[f"Q_{name}"](batch[name]) for name in DOMAINS}
-    torch.testing.assert_close(terms["normal"], sum(own[n].square().mean() for n in DOMAINS))
-
-
-def test_munit_computes_no_term_without_a_weight() -> None:
-    recipe = recipe_of("munit")
-    paper = recipe.variants["paper"].settings
-    read = [f"style_{name}" for name in DOMAINS]
-    for settings, more in ((recipe.settings, {"cycle", "normal"}), (paper, set[str]())):
-        parts, batch = made("munit", noise=settings.noise)[1:]
-        d, g = recipe.phases(settings)
-        found = set(g.loss(parts, batch))
-        assert found == set(g.weights) == {"image", *read, "content", "adv"} | more
-        assert ("r1" in d.loss(parts, batch)) == (settings is recipe.settings)
-    off = ("noise", "real_styles", "w_cycle", "w_normal", "d_noise", "w_r1")
-    assert not any(getattr(paper, name) for name in off) and paper.lr == paper.lr_d == 1e-4
-    weights = [recipe.phases(s)[1].weights for s in (paper, recipe.settings)]
-    assert [[each[name] for name in read] for each in weights] == [[1, 1], [0.1, 2]]
-
-
-def test_a_folders_first_domain_has_a_style(tmp_path: Path) -> None:
-    settings = settings_of("munit", data=str(folder(tmp_path, "AB")))
-    weights = recipe_of("munit").phases(settings)[1].weights
-    assert weights["style_a"] == weights["style_b"] == settings.w_style
-
-
-def test_munits_new_styles_are_half_those_of_other_pictures() -> None:
-    import munit
-
-    own = {"a": torch.randn(6, 8, requires_grad=True)}
-    new = munit.styles(settings_of("munit"), own)["a"]
-    assert new.shape == (6, 8) and not new.requires_grad
-    assert torch.equal(new[:3], own["a"][[5, 0, 1]])
-    assert not (new[3:, None] == own["a"]).any()
-    sampled = munit.styles(settings_of("munit", real_styles=0.0), own)["a"]
-    assert not (sampled[:, None] == own["a"]).any()
-
-
-@pytest.mark.parametrize("role", ["E", "Q"])
-def test_munit_reads_translations_through_noise(role: str) -> None:
-    import munit
-
-    settings, parts, batch = made("munit", real_styles=0.0, d_noise=0.0)
-    read, judged = list[Tensor](), list[Tensor]()
-    parts[f"{role}_picture"].register_forward_pre_hook(lambda part, x: read.append(x[0]))
-    parts["D_picture"].register_forward_pre_hook(lambda part, x: judged.append(x[0]))
-    munit.g_loss(settings, parts, batch)
-    assert torch.equal(read[0], batch["picture"])
-    assert 0.045 < (read[1] - judged[0]).std() < 0.055
-    munit.g_loss(replace(settings, noise=0.0), parts, batch)
-    assert torch.equal(read[3], judged[1])
-
-
 def test_critics_see_noise_and_are_held_back_in_some_steps() -> None:
     settings, parts, batch = made("munit", d_noise=0.1, r1_every=8)
     seen = list[Tensor]()
@@ -213,91 +143,6 @@ def test_drawn_pictures_are_not_mirrored() -> None:
     for name, held in domains_data.domains(settings).domains.items():
         true = {normalise(each).numpy().tobytes() for each in held.pictures}
         assert {x.contiguous().numpy().tobytes() for x in batch[name]} == true
-
-
-def test_a_style_is_a_seed_a_vector_or_read_off_a_picture() -> None:
-    settings, parts, batch = made("munit")
-    graphs = recipe_of("munit").card(settings).graphs
-    graph, guided = (
-        modgan.compose(graphs[f"sketch_to_picture{way}"], parts) for way in ("", "_guided")
-    )
-    x, one = batch["sketch"][:1], torch.Generator().manual_seed(7)
-    by_seed = graph.apply(image=x, style=7)["image"][0]
-    by_vector = graph.apply(image=x, style=torch.randn(1, 8, generator=one))["image"][0]
-    assert by_seed.tobytes() == by_vector.tobytes()
-    several = graph.apply(image=x, style=[7, 8, 9])["image"]
-    assert len(several) == 3 and several[1].tobytes() != by_seed.tobytes()
-    read = graph(image=x, style=parts["Q_picture"](batch["picture"][:1]))["image"]
-    torch.testing.assert_close(guided(image=x, guide=batch["picture"][:1])["image"], read)
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({}, "missing 'style': 8 of normal, or an integer seed to draw it"),
-        ({"style": torch.randn(1, 5)}, r"input 'style': expects \(B, 8\) of .*, gets \(1, 5\)"),
-        ({"style": torch.randn(8)}, r"input 'style': expects \(B, 8\) of 8 of normal, gets \(8\)"),
-        ({"style": [0.5] * 8}, "input 'style': expects a tensor of 8 of normal, got 0.5"),
-        ({"style": None}, "step 'T_picture: .*' cannot be skipped: it makes 16×8×8 of styled_p"),
-    ],
-)
-def test_styles_that_are_none(given: dict[str, Any], message: str) -> None:
-    settings, parts, _ = made("munit")
-    steps = recipe_of("munit").card(settings).graphs["sketch_to_picture"]
-    graph = modgan.compose(steps, parts)
-    with pytest.raises(InterfaceError, match=message):
-        graph.apply(image=Image.new("RGB", (32, 32)), **given)
-
-
-def test_munit_follows_what_comes_back_and_which_edges_stay(tmp_path: Path) -> None:
-    settings, parts, _ = made("munit")
-    score = recipe_of("munit").score
-    assert score is not None
-    figures = score(settings, tmp_path, "cpu")
-    (hue, lost, picture, sketch), again = figures(parts, False), figures(parts, True)
-    assert again == [hue, lost, picture, sketch] and lost["name"] == "edges lost %"
-    assert hue["name"] == "guided: hue wrong %" and {row["split"] for row in again} == {"val"}
-    pairs, _ = domains_data.followed(settings, 50)
-    x = pairs["sketch"]
-    assert not (x == domains_data.shown(settings, 50)["sketch"]).all((1, 2, 3)).any()
-    assert (edge_f1(pairs["picture"], x) > 0.7).all()
-    feature = parts["T_sketch"](parts["E_sketch"](x), parts["Q_sketch"](x))
-    off = 127.5 * l1(parts["R_sketch"](feature), x).item()
-    assert sketch["value"] == pytest.approx(off, abs=1e-2) and sketch["n"] == 50
-
-
-@pytest.mark.parametrize("split", ["test", "val"])
-def test_munit_follows_a_folders_val_where_there_is_one(tmp_path: Path, split: str) -> None:
-    settings = settings_of("munit", data=str(folder(tmp_path, "AB")))
-    recipe = recipe_of("munit")
-    if split == "val":
-        for letter in "AB":
-            shutil.copytree(tmp_path / f"train{letter}", tmp_path / f"val{letter}")
-    assert recipe.score is not None
-    rows = recipe.score(settings, tmp_path, "cpu")(recipe.parts(settings), False)
-    assert [row["name"] for row in rows] == ["b again, L1 of 255", "a again, L1 of 255"]
-    assert {row["split"] for row in rows} == {split}
-
-
-def test_munits_first_figure_is_the_share_of_guides_not_obeyed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import munit
-
-    settings, parts, _ = made("munit")
-    pairs, _ = domains_data.followed(settings, munit.COUNT)
-    guides = pairs["picture"].roll(-1, 0)
-    right = torch.arange(munit.COUNT) < 20
-    made_up = torch.where(right[:, None, None, None], guides, -guides)  # of opposite hues
-
-    def decoded(parts: Parts, content: Any, style: Any) -> dict[str, Tensor]:
-        guided = torch.allclose(style["picture"], parts["Q_picture"](guides), atol=1e-5)
-        return {name: made_up if guided else pairs[name] for name in content}
-
-    monkeypatch.setattr(munit, "decoded", decoded)
-    monkeypatch.setattr(metrics, "LEAST", 0.0)
-    first = munit.score(settings, tmp_path, "cpu")(parts, False)[0]
-    assert first["name"] == "guided: hue wrong %" and first["value"] == pytest.approx(60)
 
 
 def test_units_noise_is_only_in_training() -> None:
