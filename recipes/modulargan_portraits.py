@@ -49,6 +49,7 @@ class Settings(Judging, Data):
     batch: int = 16  # pictures a step that pass through T's
     same: int = 4  # those of them whose target is the label that is there
     reals: int = 16  # further real pictures a step for D
+    chained: int = 4  # of so many steps one has two T's in a row; 0: none has, as in the paper
     noise: float = 0.1  # largest standard deviation of the noise before D, in -1..1
     lr: float = 7e-4  # of E, T, R
     lr_d: float = 5e-4
@@ -93,8 +94,9 @@ def batch(s: Settings, at: Share) -> Batch:
     joint, own = at.joint(s.seed), at.own(s.seed)
     x, labels = at.draw(pictures(s), s.batch + s.reals, s.seed)
     there, names = labels[: s.batch], list(labels_of(s))
-    # one T acts alone, as in the paper; in every fourth step two act in a row
-    chain = torch.randperm(len(names), generator=joint)[: 2 if at.step % 4 == 3 else 1].tolist()
+    # one T acts alone, as in the paper, but for some steps
+    count = 2 if s.chained and at.step % s.chained == s.chained - 1 else 1
+    chain = torch.randperm(len(names), generator=joint)[:count].tolist()
     made = torch.zeros(there.shape, dtype=torch.bool)
     made[s.same :, chain] = True
     return {
