@@ -263,10 +263,14 @@ def test_equal_time_is_planned_once(
     capfd.readouterr()
 
 
-def test_a_steps_cost_counts_phases_that_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_steps_cost_is_the_mean_of_the_fastest_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     import equal_time
 
     recipe = recipe_of("stargan")
     clock = equal_time.Clock(equal_time.Timed("", recipe, settings=recipe.smoke), {})
-    clock.seconds = [[1.0, 1.0, 1.0, 1.0, 6.0] * 3]
+    ticks = iter([0.0, 80.0, 80.0, 280.0])  # a turn of 2 seconds a step, then a disturbed one
+    monkeypatch.setattr(equal_time.time, "perf_counter", lambda: next(ticks))
+    clock.turn()
+    clock.turn()
+    assert clock.turns == [[80 / equal_time.TURN, 200 / equal_time.TURN]]
     assert clock.each() == [2.0] and clock.cost() == 2 * clock.settings.steps
