@@ -114,7 +114,10 @@ def table(given: argparse.Namespace) -> None:
             "minutes": plan[name]["minutes"],
             "milliseconds": milliseconds(edit, test, names),
         }
-    what = f"n = {len(test.pictures)}, {test.what}, targets of seed {given.seed}"
+    what = (
+        f"n = {len(test.pictures)}, {test.what}, targets of seed {given.seed}, "
+        f"`comparison.py table -n {given.n}`"
+    )
     write(given.out, page(rows, names, what), rows)
     pictures = [[to_image(one) for one in row] for row in zip(*columns.values(), strict=True)]
     with replacing(given.figure) as temporary:
@@ -144,10 +147,13 @@ def real_errors(judge: modgan.Component, test: Test, names: list[str]) -> dict[s
 
 def milliseconds(edit: editors.Editor, test: Test, names: list[str]) -> float:
     """The time of one picture with one edit, one at a time."""
-    wanted = test.wanted((names[0],))
-    return equal_time.milliseconds(
-        lambda at: edit([names[0]], test.pictures[at : at + 1], wanted[at : at + 1])
-    )
+    wanted, count = test.wanted((names[0],)), len(test.pictures)
+
+    def one(at: int) -> object:
+        chosen = slice(at % count, at % count + 1)
+        return edit([names[0]], test.pictures[chosen], wanted[chosen])
+
+    return equal_time.milliseconds(one)
 
 
 def page(rows: dict[str, Any], names: list[str], what: str) -> str:

@@ -78,6 +78,14 @@ def test_targets_differ_exactly_where_a_transformer_acts() -> None:
         assert torch.equal(differs, acts)
 
 
+@pytest.mark.parametrize(("chained", "lengths"), [(4, [1, 1, 1, 2]), (0, [1, 1, 1, 1])])
+def test_two_transformers_act_in_a_row_as_often_as_asked(chained: int, lengths: list[int]) -> None:
+    recipe = recipe_of("modulargan_portraits")
+    settings = replace(recipe.settings, **recipe.smoke, chained=chained)
+    chains = [recipe.batch(settings, Share(step))["chain"] for step in range(4)]
+    assert [len(chain) for chain in chains] == lengths
+
+
 def test_shares_of_a_step_have_other_pictures_and_the_same_transformers() -> None:
     recipe = recipe_of("modulargan_portraits")
     settings = replace(recipe.settings, **recipe.smoke)
