@@ -115,7 +115,7 @@ def batch(s: Settings, at: Share) -> Batch:
     """
     joint, own = at.joint(s.seed), at.own(s.seed)
     x, labels = at.draw(pictures(s), s.batch + s.reals, s.seed)
-    count = 2 if at.step % 4 == 3 else 1
+    count = (1, 2, 1, 3)[at.step % 4]
     chain = (1 + torch.randperm(len(CHANGED), generator=joint)[:count]).tolist()
     z = torch.randn(s.batch, s.n_z, generator=own)
     drawn = torch.cat([torch.randint(10, (s.batch, 1), generator=own), choose(z, choices())], 1)
