@@ -3,7 +3,8 @@
     modgan train recipes/upgrade_portraits.py --zoo ZOO               # drawn portraits
     modgan train recipes/upgrade_portraits.py --zoo ZOO --data DIR    # those it learned from
 
-The run writes one file with the new R alone; it takes the place of the old one:
+The new R begins as the old one, with further blocks that add nothing yet. The run writes one file
+with it alone; it takes the place of the old one:
 compose(steps, parts=[load(ZOO, only=["E", "T_hair"]), FILE]). A better T is `join_portraits.py`.
 """
 
@@ -52,9 +53,22 @@ def parts(s: Settings) -> dict[str, Component]:
             f"{s.zoo} holds {', '.join(frozen(s))} for {E.inputs['image']}, the pictures of "
             f"{s.size} pixels are labelled with {', '.join(labels)}: pass --attributes and --size"
         )
-    R = PatchReconstructor(E.outputs["feature"], E.inputs["image"], s.n_res)
+    R = grown(held["R"], s.n_res)
     D = LabelDiscriminator(E.inputs["image"], labels, s.d_channels, s.d_down)
     return {**{name: held[name] for name in frozen(s)}, "R": R, "D": D}
+
+
+def grown(old: Component, n_res: int) -> PatchReconstructor:
+    """An R of `n_res` blocks that does what the old one does; one of another kind begins anew."""
+    R = PatchReconstructor(old.inputs["feature"], old.outputs["image"], n_res)
+    if isinstance(old, PatchReconstructor):
+        if n_res < len(old.blocks):
+            raise TrainingError(f"--n-res {n_res}: the zoo's R has {len(old.blocks)} blocks")
+        state = R.state_dict()
+        last = ("body.3.weight", "body.3.bias")
+        nothing = {name: torch.zeros_like(v) for name, v in state.items() if name.endswith(last)}
+        R.load_state_dict({**state, **nothing, **old.state_dict()})
+    return R
 
 
 def plan(s: Settings) -> str:

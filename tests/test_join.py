@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
+import upgrade_portraits
 from PIL import Image
 from test_recipes import FOLDER
 
 import modgan
 from modgan.cli import main
 from modgan.spec import InterfaceError
-from modgan.train import checkpoint
+from modgan.train import TrainingError, checkpoint
 
 SMALL = ["--smoke", "--n-res", "1"]
 
@@ -92,6 +93,15 @@ def test_a_better_reconstructor_takes_the_place_of_the_old_one(runs: dict[str, P
     assert 0 < apart.abs().max() < 2
     with pytest.raises(InterfaceError, match="both zoos hold a part named 'R'"):
         modgan.compose(["E", "T_hair", "R"], parts=[runs["zoo"], runs["R"]])
+
+
+def test_a_larger_reconstructor_begins_as_the_old_one(runs: dict[str, Path]) -> None:
+    old = modgan.load(runs["zoo"])["R"]
+    new = upgrade_portraits.grown(old, 3)
+    f = torch.randn(1, *old.inputs["feature"].shape)
+    assert len(new.blocks) == 3 and torch.equal(new(f), old(f))
+    with pytest.raises(TrainingError, match="--n-res 0: the zoo's R has 1 blocks"):
+        upgrade_portraits.grown(old, 0)
 
 
 def test_a_reconstructor_needs_the_attributes_of_the_zoo(
