@@ -28,7 +28,7 @@ import icgan_portraits
 import modulargan_portraits
 import modulargan_unmasked
 import stargan_portraits
-from portraits import Archive, Drawn, Test, measure, write
+from portraits import Archive, Drawn, Test, command, measure, write
 
 import modgan
 from modgan.data.images import sheet, to_image
@@ -82,7 +82,7 @@ def train(given: argparse.Namespace) -> None:
     equal_time.train(SYSTEMS, given.systems or list(SYSTEMS), data, given.steps, given.out)
 
 
-def table(given: argparse.Namespace) -> None:
+def table(given: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """Score the zoos that are there, and write the page."""
     judge = modgan.load(given.judge)["Q"]
     names = given.attributes.split(",")
@@ -116,7 +116,7 @@ def table(given: argparse.Namespace) -> None:
         }
     what = (
         f"n = {len(test.pictures)}, {test.what}, targets of seed {given.seed}, "
-        f"`comparison.py table -n {given.n}`"
+        f"`{command(given, parser, 'zoos', 'truth', 'judge', 'attributes')}`"
     )
     write(given.out, page(rows, names, what), rows)
     pictures = [[to_image(one) for one in row] for row in zip(*columns.values(), strict=True)]
@@ -237,7 +237,7 @@ def main() -> None:
         train(given)
     else:
         given.out = given.out or Path("docs/results/comparison")
-        table(given)
+        table(given, parser)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from portraits import Drawn, measure, write
+from portraits import Drawn, command, measure, write
 
 import modgan
 from modgan.metrics.editors import modular
@@ -47,16 +47,6 @@ outside are grey levels of 255.
 """
 
 
-def command(given: argparse.Namespace, parser: argparse.ArgumentParser) -> str:
-    """What makes the page: the files that are not the usual ones, by their names."""
-    files = [
-        f" --{key} {Path(getattr(given, key)).name}"
-        for key in ("zoo", "part", "whole")
-        if getattr(given, key) != parser.get_default(key)
-    ]
-    return f"python benchmarks/joining.py{''.join(files)} -n {given.n}"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--zoo", default=HERE / "modulargan.safetensors", help="the zoo joined")
@@ -77,7 +67,7 @@ def main() -> None:
         label: measure(modular(parts, test.attributes), judge, test, names)
         for label, parts in (("with", merged), ("whole", whole))
     }
-    what = f"n = {given.n}, {test.what}, `{command(given, parser)}`"
+    what = f"n = {given.n}, {test.what}, `{command(given, parser, 'zoo', 'part', 'whole')}`"
     write(given.out, page(scores, new, list(zoo), what), scores)
 
 

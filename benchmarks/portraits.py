@@ -170,6 +170,17 @@ def table(results: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def command(given: argparse.Namespace, parser: argparse.ArgumentParser, *keys: str) -> str:
+    """What makes a page: those of the flags `keys` that are not as usual, files by their names."""
+    said = [
+        f" --{key} {Path(getattr(given, key)).name}"
+        for key in keys
+        if getattr(given, key) != parser.get_default(key)
+    ]
+    what = " table" if hasattr(given, "what") else ""
+    return f"python benchmarks/{parser.prog}{what}{''.join(said)} -n {given.n}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--zoo", default="portraits")
