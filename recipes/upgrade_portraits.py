@@ -3,8 +3,9 @@
     modgan train recipes/upgrade_portraits.py --zoo ZOO               # drawn portraits
     modgan train recipes/upgrade_portraits.py --zoo ZOO --data DIR    # those it learned from
 
-The new R begins as the old one, with further blocks that add nothing yet. The run writes one file
-with it alone; it takes the place of the old one:
+The new R begins as the old one, with further blocks that add nothing yet. It needs no critic: it
+learns to return pictures from their features, and from features that are a little off, as those
+that T's make are. The run writes one file with R alone; it takes the place of the old one:
 compose(steps, parts=[load(ZOO, only=["E", "T_hair"]), FILE]). A better T is `join_portraits.py`.
 """
 
@@ -12,30 +13,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import label_critics
-import modulargan_portraits
 import portraits_data
 import torch
 from join_portraits import zoo
-from label_critics import Parts, Terms, fool
-from portraits_data import found, labels_of
-from portraits_judge import sampling, scoring
+from label_critics import Parts, Terms, noisy
+from portraits_data import Data, found, labels_of, pictures
+from portraits_judge import Judging, sampling, scoring
 
 from modgan.card import Card
 from modgan.component import Component
-from modgan.components import LabelDiscriminator, PatchReconstructor
+from modgan.components import PatchReconstructor
 from modgan.losses import l1
 from modgan.metrics.editors import modular
-from modgan.train import Batch, Phase, Recipe, TrainingError, main
+from modgan.train import Batch, Phase, Recipe, Share, TrainingError, main
 
 
 @dataclass(frozen=True)
-class Settings(modulargan_portraits.Settings):
-    """Those of the ModularGAN recipe; the pictures must have the attributes of the zoo."""
+class Settings(Judging, Data):
+    """Every knob once; the pictures must have the size and attributes of the zoo."""
 
     zoo: str = "portraits"  # a zoo file, or the name of a released one
     n_res: int = 3  # residual blocks of the new R
-    steps: int = 3_000
+    batch: int = 16  # pictures a step
+    noise: float = 0.15  # largest standard deviation of the noise on features
+    lr: float = 4e-4
+    steps: int = 1_000
+    decay: float = 0.5  # share of the steps, the last, in which the rate falls to 0
+    ema: float = 0.995
 
 
 def frozen(s: Settings) -> list[str]:
@@ -44,7 +48,7 @@ def frozen(s: Settings) -> list[str]:
 
 
 def parts(s: Settings) -> dict[str, Component]:
-    """The zoo as it is, a new R, and a D."""
+    """The zoo as it is, and a new R."""
     held, labels = zoo(s.zoo), labels_of(s)
     E = held["E"]
     wanted = [f"T_{name}" for name in labels]
@@ -53,9 +57,7 @@ def parts(s: Settings) -> dict[str, Component]:
             f"{s.zoo} holds {', '.join(frozen(s))} for {E.inputs['image']}, the pictures of "
             f"{s.size} pixels are labelled with {', '.join(labels)}: pass --attributes and --size"
         )
-    R = grown(held["R"], s.n_res)
-    D = LabelDiscriminator(E.inputs["image"], labels, s.d_channels, s.d_down)
-    return {**{name: held[name] for name in frozen(s)}, "R": R, "D": D}
+    return {**{name: held[name] for name in frozen(s)}, "R": grown(held["R"], s.n_res)}
 
 
 def grown(old: Component, n_res: int) -> PatchReconstructor:
@@ -76,26 +78,26 @@ def plan(s: Settings) -> str:
     return f"{found(s)}\n{s.steps:,} steps for R; {', '.join(frozen(s))} stay as they are.\n"
 
 
-def g_loss(parts: Parts, batch: Batch) -> Terms:
-    """R: pictures and edits in the space as it is."""
-    x = batch["image"][: len(batch["target"])]
+def batch(s: Settings, at: Share) -> Batch:
+    """Pictures; nobody looks at their labels."""
+    x, _ = at.draw(pictures(s), s.batch, s.seed)
+    return {"image": x, "noise": s.noise}
+
+
+def r_loss(parts: Parts, batch: Batch) -> Terms:
+    """R: pictures from their features, and from noisy ones."""
+    x = batch["image"]
     with torch.no_grad():
         f = parts["E"](x)
-        changed, _ = modulargan_portraits.edited(parts, batch, f)
-    fake = parts["R"](changed)
-    terms, *_ = fool(parts, batch, fake)
     return {
-        **terms,
         "image": l1(parts["R"](f), x),
-        "feature": l1(parts["E"](fake), changed),
+        "noisy": l1(parts["R"](noisy(f, batch["noise"])), x),
     }
 
 
 def phases(s: Settings) -> list[Phase]:
     """Which parts learn what, and at what rate."""
-    weights = {"label": 1.0, "patch": 1.0, "image": s.w_image, "feature": s.w_feature}
-    teach, D = label_critics.phases(s)
-    return [teach, Phase("R", ("R",), g_loss, weights, s.lr, (0.0, 0.99), start=s.teach), D]
+    return [Phase("R", ("R",), r_loss, {"image": 1.0, "noisy": 1.0}, s.lr, (0.0, 0.99))]
 
 
 def card(s: Settings) -> Card:
@@ -108,12 +110,8 @@ recipe = Recipe(
     name="upgrade_portraits",
     settings=Settings(),
     smoke={
-        "d_channels": 8,
         "pictures": 32,
         "batch": 4,
-        "same": 1,
-        "reals": 4,
-        "teach": 2,
         "steps": 6,
         "judge_steps": 4,
         "followed": 8,
@@ -121,7 +119,7 @@ recipe = Recipe(
         "workers": 0,
     },
     parts=parts,
-    batch=modulargan_portraits.batch,
+    batch=batch,
     phases=phases,
     card=card,
     plan=plan,
