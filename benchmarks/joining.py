@@ -67,7 +67,8 @@ def main() -> None:
         label: measure(modular(parts, test.attributes), judge, test, names)
         for label, parts in (("with", merged), ("whole", whole))
     }
-    what = f"n = {given.n}, {test.what}, `{command(given, parser, 'zoo', 'part', 'whole')}`"
+    keys = ("zoo", "part", "whole", "judge", "seed")
+    what = f"n = {given.n}, {test.what}, `{command(given, parser, *keys)}`"
     write(given.out, page(scores, new, list(zoo), what), scores)
 
 

@@ -173,7 +173,7 @@ def table(results: Mapping[str, Any]) -> str:
 def command(given: argparse.Namespace, parser: argparse.ArgumentParser, *keys: str) -> str:
     """What makes a page: those of the flags `keys` that are not as usual, files by their names."""
     said = [
-        f" --{key} {Path(getattr(given, key)).name}"
+        f" --{key} {Path(str(getattr(given, key))).name}"
         for key in keys
         if getattr(given, key) != parser.get_default(key)
     ]
