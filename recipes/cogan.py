@@ -16,19 +16,14 @@ from dataclasses import dataclass, replace
 import domains_data
 import torch
 from domains_data import drawn, two
-from PIL import Image
 from torch import Tensor
-from translation import TINY, Networks, Parts, Terms, Values, each, page
+from translation import TINY, Networks, Parts, Terms, Values
+from translation_sheets import from_noise
+from translation_terms import against, each
 
 from modgan.card import Card
 from modgan.component import Component
-from modgan.components import (
-    DcganReconstructor,
-    DomainDiscriminator,
-    NoiseGenerator,
-    PatchEncoder,
-)
-from modgan.losses import classification
+from modgan.components import DcganReconstructor, DomainDiscriminator, NoiseGenerator, PatchEncoder
 from modgan.spec import FeatureSpec, image
 from modgan.train import Batch, Phase, Recipe, Share, main
 
@@ -48,16 +43,13 @@ class Settings(Networks):
 
 def parts(s: Settings) -> dict[str, Component]:
     """What is trained, by name."""
-    picture = image(s.size)
     feature = FeatureSpec(s.channels, s.size // 2, s.size // 2, "pair@training")
     made: dict[str, Component] = {"G": NoiseGenerator(feature, s.n_z)}
     for name in two(s):
-        made[f"R_{name}"] = DcganReconstructor(feature, picture)
-        made[f"D_{name}"] = PatchEncoder(
-            picture, s.d_width, n_res=1, patch=2, space="seen@training"
-        )
-    seen = made[f"D_{name}"].outputs["feature"]
-    answers = {"real": ["made", "real"]}
+        made[f"R_{name}"] = DcganReconstructor(feature, image(s.size))
+        first = PatchEncoder(image(s.size), s.d_width, n_res=1, patch=2, space="seen@training")
+        made[f"D_{name}"] = first
+    seen, answers = first.outputs["feature"], {"real": ["made", "real"]}
     n_down = (s.size // 2).bit_length() - 3  # down to 4×4
     made["D"] = DomainDiscriminator(seen, answers, s.d_width, n_down, s.hidden)
     return made
@@ -79,7 +71,7 @@ def pairs(parts: Parts, z: Tensor) -> dict[str, Tensor]:
 def answered(parts: Parts, pictures: Values, answer: int) -> Tensor:
     """Cross-entropy of the shared critic, both domains in one batch, against one answer."""
     (scores,) = parts["D"](torch.cat(list(each(parts, "D", pictures).values())))
-    return classification(scores, torch.full_like(scores[:, 0], answer, dtype=torch.int64))
+    return against(scores, answer)
 
 
 def d_loss(parts: Parts, batch: Batch) -> Terms:
@@ -109,14 +101,6 @@ def card(s: Settings) -> Card:
     return domains_data.card(s, {"pair": ["G", *ends]})
 
 
-@torch.no_grad()
-def sheet(s: Settings, parts: Parts) -> Image.Image:
-    """Pairs, a row each."""
-    z = torch.randn(8, s.n_z, generator=torch.Generator().manual_seed(s.seed))
-    made = pairs(parts, z.to(next(parts["G"].parameters()).device))
-    return page({name: {name: pictures} for name, pictures in made.items()})
-
-
 recipe = Recipe(
     name="cogan",
     settings=Settings(),
@@ -125,7 +109,7 @@ recipe = Recipe(
     batch=batch,
     phases=phases,
     card=card,
-    sheet=sheet,
+    sheet=from_noise(pairs),
 )
 
 paper = Settings(batch=64, channels=64, d_width=64, hidden=500, steps=25_000)

@@ -14,32 +14,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 
-import domains_data
 import torch
 import torch.nn.functional as F
 from domains_data import drawn, names_of
-from PIL import Image
-from translation import (
-    PLAIN,
-    TINY,
-    Gentle,
-    Parts,
-    Terms,
-    Values,
-    coders,
-    critics,
-    crossed,
-    d_weights,
-    each,
-    fooled,
-    judged,
-    page,
-    summed,
-    swapped,
-    tests,
-)
+from torch import Tensor
+from translation import PAPER, TINY, Gentle, Parts, Terms, coders, critics, crossed
+from translation_sheets import everywhere
+from translation_terms import d_weights, each, fooled, judged, summed, swapped
 
-from modgan.card import Card
 from modgan.component import Component
 from modgan.train import Batch, Phase, Recipe, Share, main
 
@@ -87,20 +69,9 @@ def phases(s: Settings) -> list[Phase]:
     ]
 
 
-def card(s: Settings) -> Card:
-    """What the zoo is."""
-    return domains_data.card(s, crossed(names_of(s)))
-
-
-@torch.no_grad()
-def sheet(s: Settings, parts: Parts) -> Image.Image:
-    """Test pictures, and in every domain, their own among them."""
-    x = tests(s, parts)
-    feature = each(parts, "E", x)
-    columns: dict[str, Values] = {"input": x}
-    for name in x:
-        columns[name] = {of: parts[f"R_{name}"](value) for of, value in feature.items()}
-    return page(columns)
+def translated(parts: Parts, x: Tensor, of: str, to: str) -> Tensor:
+    """Pictures (B, 3, H, W) of one domain in any other, or in their own."""
+    return parts[f"R_{to}"](parts[f"E_{of}"](x))
 
 
 recipe = Recipe(
@@ -110,13 +81,11 @@ recipe = Recipe(
     parts=parts,
     batch=batch,
     phases=phases,
-    card=card,
-    sheet=sheet,
+    card=crossed(),
+    sheet=everywhere(translated),
 )
 
-paper = Settings(
-    size=256, load=286, batch=1, width=64, n_res=4, d_width=64, d_layers=4, steps=1_000_000, **PLAIN
-)
+paper = Settings(**PAPER, load=286)
 recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
 
 if __name__ == "__main__":

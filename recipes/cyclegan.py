@@ -17,7 +17,9 @@ import domains_data
 import torch
 from domains_data import two
 from PIL import Image
-from translation import TINY, Networks, Parts, Terms, each, page, summed, swapped, tests, unpaired
+from translation import TINY, Networks, Parts, Terms, unpaired
+from translation_sheets import page, tests
+from translation_terms import each, summed, swapped
 
 from modgan.card import Card
 from modgan.component import Component

@@ -18,22 +18,17 @@ from functools import partial
 
 import domains_data
 import torch
-from domains_data import drawn, two
-from PIL import Image
-from translation import PLAIN, TINY, Gentle, Parts, Terms, d_weights, fooled, judged, page, tests
+from domains_data import two
+from translation import PAPER, TINY, Gentle, Parts, Terms, coder, critic, encoder_in, unpaired
+from translation_sheets import one_way
+from translation_terms import d_weights, fooled, judged
 
-import modgan
 from modgan.card import Card
 from modgan.component import Component
-from modgan.components import (
-    ContentEncoder,
-    CycleTranslator,
-    MultiScaleDiscriminator,
-    UpsampleReconstructor,
-)
+from modgan.components import CycleTranslator
 from modgan.losses import l1, perceptual
-from modgan.spec import InterfaceError, image
-from modgan.train import Batch, Phase, Recipe, Share, main
+from modgan.spec import image
+from modgan.train import Batch, Phase, Recipe, main
 
 
 @dataclass(frozen=True)
@@ -47,75 +42,49 @@ class Settings(Gentle):
 
 def parts(s: Settings) -> dict[str, Component]:
     """What is trained, by name, and the E that says what has to stay."""
-    picture = image(s.size)
-    made: dict[str, Component] = {
-        "F": CycleTranslator(picture, s.width, s.n_res),
-        "D": MultiScaleDiscriminator(picture, s.d_width, s.d_layers, s.n_scales),
-    }
-    if s.w_perceptual and s.features:
-        made["E"] = fitting(s)
+    made = {"F": CycleTranslator(image(s.size), s.width, s.n_res), "D": critic(s)}
+    if frozen(s):
+        made["E"] = encoder_in(s.features, s.size)
     elif s.w_perceptual:
-        E = ContentEncoder(picture, s.width, n_res=s.n_res, space="content@training")
-        made |= {"E": E, "R": UpsampleReconstructor(E.outputs["feature"], picture, s.n_res)}
+        made["E"], made["R"] = coder(s, "content@training")
     return made
-
-
-def fitting(s: Settings) -> Component:
-    """The E of the given zoo, which has to read pictures of this size and write a map."""
-    E = modgan.load(s.features, only=["E"])["E"]
-    spec, feature = image(s.size), next(iter(E.outputs.values()))
-    if list(E.inputs.values()) != [spec] or feature.is_vector:
-        raise InterfaceError(
-            f"{s.features}: E reads {', '.join(map(str, E.inputs.values()))} and writes {feature}; "
-            f"expected {spec} and a map: give its size with --size, or another zoo"
-        )
-    return E
-
-
-def learns(s: Settings) -> bool:
-    """Whether E is trained here."""
-    return bool(s.w_perceptual) and not s.features
-
-
-def batch(s: Settings, at: Share) -> Batch:
-    """Unpaired pictures: those to translate, and those of the domain they go to."""
-    a, b = two(s)
-    x = drawn(s, at, s.batch)
-    return {"a": x[a], "b": x[b]}
 
 
 def e_loss(parts: Parts, batch: Batch) -> Terms:
     """E and R: pictures of both domains come back."""
-    x = torch.cat([batch["a"], batch["b"]])
+    x = torch.cat([*batch.values()])
     return {"image": l1(parts["R"](parts["E"](x)), x)}
 
 
 def d_loss(s: Settings, parts: Parts, batch: Batch) -> Terms:
-    """D: pictures against translated ones."""
+    """D: pictures of the second domain against those translated to it."""
+    a, b = batch
     with torch.no_grad():
-        fake = parts["F"](batch["a"])
-    return judged(s, {"D_b": parts["D"]}, {"b": batch["b"]}, {"b": fake})
+        fake = parts["F"](batch[a])
+    return judged(s, {f"D_{b}": parts["D"]}, batch, {b: fake})
 
 
 def f_loss(s: Settings, parts: Parts, batch: Batch) -> Terms:
     """F: translations look real and, where there is an E, keep their features."""
-    fake = parts["F"](batch["a"])
-    terms = {"adv": fooled(s, {"D_b": parts["D"]}, {"b": fake})}
+    a, b = batch
+    fake = parts["F"](batch[a])
+    terms = {"adv": fooled(s, {f"D_{b}": parts["D"]}, {b: fake})}
     if "E" in parts:
-        terms["perceptual"] = perceptual(parts["E"], fake, batch["a"])
+        terms["perceptual"] = perceptual(parts["E"], fake, batch[a])
     return terms
 
 
 def phases(s: Settings) -> list[Phase]:
     """Which parts learn what, and at what rate: E stays as it is once the translator begins."""
     weights = {"adv": 1.0} | ({"perceptual": s.w_perceptual} if s.w_perceptual else {})
-    start = s.prepare if learns(s) else 0
+    learns = s.w_perceptual and not s.features
+    start = s.prepare if learns else 0
     made = [
         Phase("D", ("D",), partial(d_loss, s), d_weights(s), s.lr, start=start),
         Phase("F", ("F",), partial(f_loss, s), weights, s.lr, start=start),
     ]
     first = Phase("E", ("E", "R"), e_loss, {"image": 1.0}, s.lr, stop=s.prepare)
-    return [first, *made] if learns(s) else made
+    return [first, *made] if learns else made
 
 
 def frozen(s: Settings) -> list[str]:
@@ -129,37 +98,19 @@ def card(s: Settings) -> Card:
     return domains_data.card(s, {f"{a}_to_{b}": ["F"]})
 
 
-@torch.no_grad()
-def sheet(s: Settings, parts: Parts) -> Image.Image:
-    """Test pictures and their translations."""
-    x = tests(s, parts)[two(s)[0]]
-    return page({"input": {"a": x}, "other": {"a": parts["F"](x)}})
-
-
 recipe = Recipe(
     name="direct",
     settings=Settings(),
     smoke={**TINY, "prepare": 2},
     parts=parts,
-    batch=batch,
+    batch=unpaired,
     phases=phases,
     card=card,
-    sheet=sheet,
+    sheet=one_way("F"),
     frozen=frozen,
 )
 
-paper = Settings(
-    size=256,
-    load=286,
-    batch=1,
-    width=64,
-    n_res=9,
-    d_width=64,
-    d_layers=4,
-    steps=200_000,
-    w_perceptual=1.0,
-    **PLAIN,
-)
+paper = replace(Settings(**PAPER), load=286, n_res=9, steps=200_000, w_perceptual=1.0)
 recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
 
 if __name__ == "__main__":

@@ -13,16 +13,15 @@ map; the official program also clips gradients and drops out values in it.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
-import domains_data
 import torch
 import torch.nn.functional as F
-from domains_data import drawn, names_of
-from PIL import Image
+from domains_data import card, names_of
 from torch import Tensor
-from translation import TINY, Networks, Parts, Terms, page, tests
+from translation import TINY, Networks, Parts, Terms, joined
+from translation_sheets import everywhere
 
-from modgan.card import Card
 from modgan.component import Component
 from modgan.components import ConditionalReconstructor, ContentEncoder, DomainDiscriminator
 from modgan.data.images import other_labels
@@ -44,24 +43,19 @@ class Settings(Networks):
 
 def parts(s: Settings) -> dict[str, Component]:
     """What is trained, by name."""
-    picture, names = image(s.size), names_of(s)
+    names, picture = names_of(s), image(s.size)
     E = ContentEncoder(picture, s.width, s.n_down, s.n_res, "hidden@training")
     feature, code = E.outputs["feature"], {"domain": onehot("domain", names)}
-    answers = {"domain": names}
-    return {
-        "E": E,
-        "R": ConditionalReconstructor(feature, picture, code, s.width),
-        "D": DomainDiscriminator(feature, answers, s.d_width, s.d_down, s.hidden),
-    }
+    R = ConditionalReconstructor(feature, picture, code, s.width)
+    D = DomainDiscriminator(feature, {"domain": names}, s.d_width, s.d_down, s.hidden)
+    return {"E": E, "R": R, "D": D}
 
 
 def batch(s: Settings, at: Share) -> Batch:
     """Pictures of all domains in one batch, their domains, and other ones."""
-    x = drawn(s, at, s.batch)
-    own = torch.arange(len(x)).repeat_interleave(s.batch)
-    other = other_labels(own[:, None], {"domain": list(x)}, at.own(s.seed + 1))[:, 0]
-    image = torch.cat(list(x.values()))
-    return {"image": image, "own": own, "other": other, "ramp": min(1.0, at.step / s.ramp)}
+    x, own = joined(s, at)
+    other = other_labels(own[:, None], {"domain": names_of(s)}, at.own(s.seed + 1))[:, 0]
+    return {"image": x, "own": own, "other": other, "ramp": min(1.0, at.step / s.ramp)}
 
 
 def coded(parts: Parts, domain: Tensor) -> Tensor:
@@ -96,21 +90,11 @@ def phases(s: Settings) -> list[Phase]:
     ]
 
 
-def card(s: Settings) -> Card:
-    """What the zoo is."""
-    return domains_data.card(s, {"to_domain": ["E", "R"]})
-
-
-@torch.no_grad()
-def sheet(s: Settings, parts: Parts) -> Image.Image:
-    """Test pictures, and in every domain, their own among them."""
-    x = tests(s, parts)
-    feature = {name: parts["E"](pictures) for name, pictures in x.items()}
-    columns = {"input": x}
-    for number, name in enumerate(x):
-        domain = {n: torch.full((len(f),), number, device=f.device) for n, f in feature.items()}
-        columns[name] = {n: parts["R"](f, coded(parts, domain[n])) for n, f in feature.items()}
-    return page(columns)
+def translated(parts: Parts, x: Tensor, of: str, to: str) -> Tensor:
+    """Pictures (B, 3, H, W) in any domain, whatever they are of."""
+    number = parts["R"].inputs["domain"].labels.index(to)
+    domain = torch.full((len(x),), number, device=x.device)
+    return parts["R"](parts["E"](x), coded(parts, domain))
 
 
 recipe = Recipe(
@@ -120,23 +104,13 @@ recipe = Recipe(
     parts=parts,
     batch=batch,
     phases=phases,
-    card=card,
-    sheet=sheet,
+    card=partial(card, graphs={"to_domain": ["E", "R"]}),
+    sheet=everywhere(translated),
 )
 
-paper = Settings(
-    size=256,
-    batch=16,  # of every domain: 32 of two
-    width=32,
-    n_res=0,
-    n_down=4,
-    d_width=512,
-    d_down=1,
-    hidden=512,
-    w_hidden=1e-4,
-    ramp=500_000,
-    steps=1_500_000,
-)
+paper = Settings(size=256, batch=16, width=32, n_res=0, n_down=4)  # 16 of every domain: 32 of two
+paper = replace(paper, d_width=512, d_down=1, hidden=512)
+paper = replace(paper, w_hidden=1e-4, ramp=500_000, steps=1_500_000)
 recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
 
 if __name__ == "__main__":

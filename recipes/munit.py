@@ -15,32 +15,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
-from typing import Any
+from itertools import permutations
 
 import domains_data
 import torch
-from domains_data import followed, two
-from PIL import Image
+from domains_data import two
 from torch import Tensor
-from translation import (
-    PAPER,
-    TINY,
-    Gentle,
-    Parts,
-    Terms,
-    Values,
-    critics,
-    d_weights,
-    each,
-    fooled,
-    judged,
-    page,
-    summed,
-    swapped,
-    tests,
-    unpaired,
-)
+from translation import PAPER, TINY, Gentle, Parts, Terms, Values, critics, unpaired, with_styles
+from translation_scores import guiding
+from translation_sheets import styling
+from translation_terms import d_weights, each, fooled, judged, summed, swapped
 
 from modgan.card import Card
 from modgan.component import Component
@@ -48,12 +32,8 @@ from modgan.components import AdainTransformer, ContentEncoder, StyleCoder, Upsa
 from modgan.data.sketches import DOMAINS
 from modgan.layers import noised
 from modgan.losses import kl_to_normal, l1
-from modgan.metrics.judged import as_rows
-from modgan.metrics.translation import edge_f1, hue_taken
 from modgan.spec import image
-from modgan.train import Batch, Phase, Recipe, Score, main
-
-COUNT = 50  # pictures of either domain that figures are taken on
+from modgan.train import Batch, Phase, Recipe, main
 
 
 @dataclass(frozen=True)
@@ -145,57 +125,8 @@ def phases(s: Settings) -> list[Phase]:
 
 
 def card(s: Settings) -> Card:
-    """What the zoo is."""
-    graphs = {}
-    for a, b in ([*two(s)], [*reversed(two(s))]):
-        graphs[f"{a}_to_{b}"] = [f"E_{a}", f"T_{b}", f"R_{b}"]
-        graphs[f"{a}_to_{b}_guided"] = [f"E_{a}", f"Q_{b}: guide -> style", f"T_{b}", f"R_{b}"]
-    return domains_data.card(s, graphs)
-
-
-@torch.no_grad()
-def sheet(s: Settings, parts: Parts) -> Image.Image:
-    """Test pictures, themselves again, with three styles, and guided by the picture beside."""
-    x = tests(s, parts)
-    content, own = each(parts, "E", x), each(parts, "Q", x)
-    columns: dict[str, Values] = {"input": x, "again": decoded(parts, content, own)}
-    rng = torch.Generator().manual_seed(s.seed)
-    for number in (1, 2, 3):
-        one = {
-            n: torch.randn(1, s.n_style, generator=rng).to(c).expand(len(c), -1)
-            for n, c in content.items()
-        }
-        columns[f"style {number}"] = swapped(decoded(parts, swapped(content), one))
-    columns["guided"] = swapped(decoded(parts, swapped(content), own))
-    return page(columns | {"guide": swapped(x)})
-
-
-def score(s: Settings, folder: Path, device: str) -> Score:
-    """How far pictures come back; of drawn ones first how often a guide's hue is missed, and edges.
-
-    A drawn sketch is guided by the next one's picture; its own tells how much of it has colour.
-    """
-    found, split = followed(s, COUNT)
-    x = {name: pictures.to(device) for name, pictures in found.items()}
-    a, b = x
-    guides = x[b].roll(-1, 0)
-    rng = torch.Generator().manual_seed(s.seed)
-    style = torch.randn(len(x[a]), s.n_style, generator=rng).to(device)
-
-    @torch.no_grad()
-    def figures(parts: Parts, final: bool) -> list[dict[str, Any]]:
-        content = each(parts, "E", x)
-        again = decoded(parts, content, each(parts, "Q", x))
-        rows = [(f"{name} again, L1 of 255", 127.5 * l1(again[name], x[name])) for name in (b, a)]
-        if not s.data:
-            ways = (parts[f"Q_{b}"](guides), style)
-            guided, made = (decoded(parts, {b: content[a]}, {b: way})[b] for way in ways)
-            missed = 1 - hue_taken(guided, guides, x[b]).float().mean()
-            lost = 1 - edge_f1(made, x[a]).mean()
-            rows = [("guided: hue wrong %", 100 * missed), ("edges lost %", 100 * lost), *rows]
-        return as_rows([(name, value.item()) for name, value in rows], split, len(x[a]))
-
-    return figures
+    """What the zoo is: E_a, T_b and R_b, with a style that is sampled or that Q_b reads."""
+    return domains_data.card(s, with_styles(permutations(two(s), 2)))
 
 
 recipe = Recipe(
@@ -206,8 +137,8 @@ recipe = Recipe(
     batch=unpaired,
     phases=phases,
     card=card,
-    sheet=sheet,
-    score=score,
+    sheet=styling(decoded),
+    score=guiding(decoded),
 )
 
 paper = replace(Settings(**PAPER), hidden=256, q_width=64, lr=1e-4, lr_d=1e-4)

@@ -10,16 +10,16 @@ Choi et al., StarGAN, CVPR 2018: networks and losses are those of `stargan_portr
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
-import domains_data
 import stargan_portraits
 import torch
-from domains_data import drawn, names_of
-from PIL import Image
+from domains_data import card, names_of
 from stargan_portraits import translated
-from translation import TINY, Networks, Parts, page, tests
+from torch import Tensor
+from translation import TINY, Networks, Parts, joined
+from translation_sheets import everywhere
 
-from modgan.card import Card
 from modgan.component import Component
 from modgan.components import StarDiscriminator, StarTranslator
 from modgan.spec import image, onehot
@@ -53,30 +53,18 @@ def parts(s: Settings) -> dict[str, Component]:
 
 def batch(s: Settings, at: Share) -> Batch:
     """Pictures of all domains, their domains (B, 1), and those of other pictures as targets."""
-    x = drawn(s, at, s.batch)
-    labels = torch.arange(len(x)).repeat_interleave(s.batch)[:, None]
+    x, own = joined(s, at)
+    labels = own[:, None]
     rng = at.own(s.seed + 1)
     target = labels[torch.randperm(len(labels), generator=rng)]
     alpha = torch.rand(len(labels), 1, 1, 1, generator=rng)
-    return {"image": torch.cat([*x.values()]), "labels": labels, "target": target, "alpha": alpha}
+    return {"image": x, "labels": labels, "target": target, "alpha": alpha}
 
 
-def card(s: Settings) -> Card:
-    """What the zoo is."""
-    return domains_data.card(s, {"to_domain": ["F"]})
-
-
-@torch.no_grad()
-def sheet(s: Settings, parts: Parts) -> Image.Image:
-    """Test pictures, and in every domain, their own among them."""
-    x = tests(s, parts)
-    columns = {"input": x}
-    for number, name in enumerate(x):
-        columns[name] = {
-            of: translated(parts, each, torch.full((len(each), 1), number, device=each.device))
-            for of, each in x.items()
-        }
-    return page(columns)
+def shown(parts: Parts, x: Tensor, of: str, to: str) -> Tensor:
+    """Pictures (B, 3, H, W) in any domain, whatever they are of."""
+    number = parts["F"].inputs["domain"].labels.index(to)
+    return translated(parts, x, torch.full((len(x), 1), number, device=x.device))
 
 
 recipe = Recipe(
@@ -86,8 +74,8 @@ recipe = Recipe(
     parts=parts,
     batch=batch,
     phases=stargan_portraits.phases,
-    card=card,
-    sheet=sheet,
+    card=partial(card, graphs={"to_domain": ["F"]}),
+    sheet=everywhere(shown),
 )
 
 paper = Settings(size=128, width=64, d_width=64, d_down=6, steps=200_000)

@@ -14,30 +14,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 
-import domains_data
 import torch
 from domains_data import two
-from translation import (
-    PAPER,
-    TINY,
-    Gentle,
-    Parts,
-    Terms,
-    coders,
-    critics,
-    crossed,
-    d_weights,
-    each,
-    fooled,
-    judged,
-    sampled,
-    summed,
-    swapped,
-    translated,
-    unpaired,
-)
+from translation import PAPER, TINY, Gentle, Parts, Terms, coders, critics, crossed, unpaired
+from translation_sheets import swapping
+from translation_terms import d_weights, each, fooled, judged, sampled, summed, swapped
 
-from modgan.card import Card
 from modgan.component import Component
 from modgan.losses import kl_to_normal, l1
 from modgan.train import Batch, Phase, Recipe, main
@@ -90,11 +72,6 @@ def phases(s: Settings) -> list[Phase]:
     ]
 
 
-def card(s: Settings) -> Card:
-    """What the zoo is."""
-    return domains_data.card(s, crossed(two(s)))
-
-
 recipe = Recipe(
     name="unit",
     settings=Settings(),
@@ -102,8 +79,8 @@ recipe = Recipe(
     parts=parts,
     batch=unpaired,
     phases=phases,
-    card=card,
-    sheet=translated,
+    card=crossed(),
+    sheet=swapping(),
 )
 
 paper = replace(Settings(**PAPER), lr=1e-4)

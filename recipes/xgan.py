@@ -14,33 +14,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 
-import domains_data
 import torch
 import torch.nn.functional as F
 from domains_data import two
-from PIL import Image
 from torch import Tensor
-from translation import (
-    PLAIN,
-    TINY,
-    Gentle,
-    Parts,
-    Terms,
-    Values,
-    critics,
-    crossed,
-    d_weights,
-    each,
-    fooled,
-    judged,
-    page,
-    summed,
-    swapped,
-    tests,
-    unpaired,
-)
+from translation import PLAIN, TINY, Gentle, Parts, Terms, Values, critics, crossed, unpaired
+from translation_sheets import swapping
+from translation_terms import d_weights, each, fooled, judged, summed, swapped, told
 
-from modgan.card import Card
 from modgan.component import Component
 from modgan.components import (
     ContentEncoder,
@@ -49,8 +30,7 @@ from modgan.components import (
     SharedReconstructor,
     UpsampleReconstructor,
 )
-from modgan.layers import reversed_gradient
-from modgan.losses import classification, l1
+from modgan.losses import l1
 from modgan.spec import image
 from modgan.train import Batch, Phase, Recipe, main
 
@@ -77,9 +57,8 @@ def parts(s: Settings) -> dict[str, Component]:
     R = SharedReconstructor(common, s.n_res, space="drawn@training")
     for name in two(s):
         made[f"R_{name}"] = UpsampleReconstructor(R.outputs["feature"], picture, n_up=1)
-    domain = DomainDiscriminator(common, {"domain": two(s)}, s.d_width, hidden=s.hidden)
-    inner = {"E_shared": shared, "R_shared": R, "D_domain": domain}
-    return made | inner | critics(s, two(s))
+    D = DomainDiscriminator(common, {"domain": two(s)}, s.d_width, hidden=s.hidden)
+    return made | {"E_shared": shared, "R_shared": R, "D_domain": D} | critics(s, two(s))
 
 
 def encoded(parts: Parts, x: Values) -> dict[str, Tensor]:
@@ -89,17 +68,7 @@ def encoded(parts: Parts, x: Values) -> dict[str, Tensor]:
 
 def decoded(parts: Parts, feature: Values) -> dict[str, Tensor]:
     """Pictures (B, 3, H, W) of every domain."""
-    inner = {name: parts["R_shared"](common) for name, common in feature.items()}
-    return each(parts, "R", inner)
-
-
-def told(parts: Parts, feature: Values) -> Tensor:
-    """Cross-entropy of the domain read off features, which unlearn what it reads."""
-    terms = []
-    for number, common in enumerate(feature.values()):
-        (scores,) = parts["D_domain"](reversed_gradient(common))
-        terms.append(classification(scores, torch.full_like(scores[:, 0], number).long()))
-    return torch.stack(terms).mean()
+    return each(parts, "R", {name: parts["R_shared"](common) for name, common in feature.items()})
 
 
 def d_loss(s: Settings, parts: Parts, batch: Batch) -> Terms:
@@ -123,27 +92,12 @@ def g_loss(s: Settings, parts: Parts, batch: Batch) -> Terms:
 
 def phases(s: Settings) -> list[Phase]:
     """Which parts learn what, and at what rate; the critic of domains learns along with E and R."""
+    d = tuple(f"D_{name}" for name in two(s))
     g = {"image": s.w_image, "meaning": s.w_meaning, "domain": s.w_domain, "adv": s.w_adv}
     return [
-        Phase(
-            "D", tuple(f"D_{name}" for name in two(s)), partial(d_loss, s), d_weights(s, 0.5), s.lr
-        ),
+        Phase("D", d, partial(d_loss, s), d_weights(s, 0.5), s.lr),
         Phase("G", ("E_*", "R_*", "D_domain"), partial(g_loss, s), g, s.lr),
     ]
-
-
-def card(s: Settings) -> Card:
-    """What the zoo is."""
-    return domains_data.card(s, crossed(two(s), "E_shared", "R_shared"))
-
-
-@torch.no_grad()
-def sheet(s: Settings, parts: Parts) -> Image.Image:
-    """Test pictures, themselves again, and in the other domain."""
-    x = tests(s, parts)
-    feature = encoded(parts, x)
-    other = swapped(decoded(parts, swapped(feature)))
-    return page({"input": x, "again": decoded(parts, feature), "other": other})
 
 
 recipe = Recipe(
@@ -153,8 +107,8 @@ recipe = Recipe(
     parts=parts,
     batch=unpaired,
     phases=phases,
-    card=card,
-    sheet=sheet,
+    card=crossed("E_shared", "R_shared"),
+    sheet=swapping(encoded, decoded),
 )
 
 paper = Settings(

@@ -14,6 +14,7 @@ from PIL import Image
 from test_recipes import recipe_of
 from test_translation import WAYS, Parts, folder, made, settings_of
 from torch import Tensor
+from translation_scores import COUNT, guiding
 
 import modgan
 from modgan.data.sketches import DOMAINS
@@ -157,19 +158,16 @@ def test_munit_follows_a_folders_val_where_there_is_one(tmp_path: Path, split: s
 def test_munits_first_figure_is_the_share_of_guides_not_obeyed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import munit
-
     settings, parts, _ = made("munit")
-    pairs, _ = domains_data.followed(settings, munit.COUNT)
+    pairs, _ = domains_data.followed(settings, COUNT)
     guides = pairs["picture"].roll(-1, 0)
-    right = torch.arange(munit.COUNT) < 20
+    right = torch.arange(COUNT) < 20
     made_up = torch.where(right[:, None, None, None], guides, -guides)  # of opposite hues
 
     def decoded(parts: Parts, content: Any, style: Any) -> dict[str, Tensor]:
         guided = torch.allclose(style["picture"], parts["Q_picture"](guides), atol=1e-5)
         return {name: made_up if guided else pairs[name] for name in content}
 
-    monkeypatch.setattr(munit, "decoded", decoded)
     monkeypatch.setattr(metrics, "LEAST", 0.0)
-    first = munit.score(settings, tmp_path, "cpu")(parts, False)[0]
+    first = guiding(decoded)(settings, tmp_path, "cpu")(parts, False)[0]
     assert first["name"] == "guided: hue wrong %" and first["value"] == pytest.approx(60)

@@ -17,6 +17,7 @@ import translation
 from PIL import Image
 from test_recipes import recipe_of
 from torch import Tensor
+from translation_terms import d_weights, judged, penalty, sampled
 
 import modgan
 from modgan.component import Component
@@ -92,23 +93,23 @@ def test_critics_see_noise_and_are_held_back_in_some_steps() -> None:
     seen = list[Tensor]()
     parts["D_picture"].register_forward_pre_hook(lambda part, x: seen.append(x[0]))
     fake = {name: x.flip(3) for name, x in batch.items()}
-    terms = [translation.judged(settings, parts, batch, fake) for _ in range(80)]
+    terms = [judged(settings, parts, batch, fake) for _ in range(80)]
     found = torch.stack([each["r1"] for each in terms])
-    assert 2 <= (found > 0).sum() <= 25 and set(terms[0]) == set(translation.d_weights(settings))
+    assert 2 <= (found > 0).sum() <= 25 and set(terms[0]) == set(d_weights(settings))
     assert 0 < (seen[0] - batch["picture"]).std() < 0.11
-    torch.testing.assert_close(found.max(), translation.penalty(parts, batch))
+    torch.testing.assert_close(found.max(), penalty(parts, batch))
     x = batch["picture"].clone().requires_grad_()
     score = sum(scale.mean((1, 2, 3)).sum() for scale in parts["D_picture"](x))
     (slope,) = torch.autograd.grad(score, x)
-    one = translation.penalty(parts, {"picture": batch["picture"]})
+    one = penalty(parts, {"picture": batch["picture"]})
     torch.testing.assert_close(one, slope.square().sum((1, 2, 3)).mean() / 2)
     plain = replace(settings, **translation.PLAIN)
-    terms[0] = translation.judged(plain, parts, batch, fake)
+    terms[0] = judged(plain, parts, batch, fake)
     critics = {
         name: (parts[f"D_{name}"](batch[name]), parts[f"D_{name}"](fake[name])) for name in DOMAINS
     }
     told = sum(lsgan_d(*scales) for pair in critics.values() for scales in zip(*pair, strict=True))
-    assert list(terms[0]) == ["adv"] == list(translation.d_weights(plain))
+    assert list(terms[0]) == ["adv"] == list(d_weights(plain))
     torch.testing.assert_close(terms[0]["adv"], told)
 
 
@@ -147,10 +148,12 @@ def test_drawn_pictures_are_not_mirrored() -> None:
 
 def test_units_noise_is_only_in_training() -> None:
     settings, parts, _ = made("unit")
-    one, two = (translation.translated(settings, parts).tobytes() for _ in range(2))
+    sheet = recipe_of("unit").sheet
+    assert sheet is not None
+    one, two = (sheet(settings, parts).tobytes() for _ in range(2))
     assert one == two
     feature = {"a": torch.zeros(1, 4, 64, 64)}
-    noise = translation.sampled(feature)["a"]
+    noise = sampled(feature)["a"]
     assert 0.9 < noise.std() < 1.1
 
 
