@@ -12,34 +12,25 @@ that nobody edited, so it judges edits and not how well the zoo draws.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
 from itertools import product
-from pathlib import Path
-from typing import Any
 
 import join_portraits
 import label_critics
 import portraits_data
 import torch
+from crossings import SEEDS, held, score, sheet
 from join_portraits import attribute, frozen, plan, zoo
 from label_critics import Parts, Terms, fool, mask_loss
-from PIL import Image
-from portraits_data import labels_of, others, pictures
-from portraits_judge import trained
+from portraits_data import labels_of, pictures
 from torch import Tensor
+from translation import with_styles
 
 from modgan.card import Card
 from modgan.component import Component
 from modgan.components import LabelDiscriminator, ResidualTransformer
-from modgan.data import images
-from modgan.data.images import AttributeImages, cached, mask_image, other_labels, to_image
-from modgan.data.portrait_sketches import PortraitSketches
+from modgan.data.images import other_labels
 from modgan.losses import l1
-from modgan.metrics.editors import crossing
-from modgan.metrics.judged import Judged, as_rows, progress
-from modgan.train import Batch, Phase, Recipe, Score, Share, TrainingError, main
-
-SEEDS = {"train": 2, "val": 50, "test": 99}  # of the sketches
+from modgan.train import Batch, Phase, Recipe, Share, TrainingError, main
 
 
 @dataclass(frozen=True)
@@ -52,17 +43,6 @@ class Settings(join_portraits.Settings):
     pictures: int = 8_000  # drawn portraits, and as many sketches
     outlines: int = 8  # contents a step that are those of sketches; 0: T never sees one
     w_cycle: float = 1.0  # the content is back where the edit is undone
-
-
-def sketches(s: Settings, split: str, count: int) -> AttributeImages:
-    """Drawn sketches of portraits."""
-    return portraits_data.chosen(PortraitSketches(count, s.size, SEEDS[split]), s)
-
-
-@cache
-def held(s: Settings) -> AttributeImages:
-    """Those to learn from, in memory."""
-    return cached(sketches(s, "train", s.pictures), s.workers, progress=True)
 
 
 def parts(s: Settings) -> dict[str, Component]:
@@ -158,56 +138,12 @@ def phases(s: Settings) -> list[Phase]:
 
 def card(s: Settings) -> Card:
     """What the file is; it holds the new T alone."""
-    names, edit = [part[2:] for part in frozen(s) if part.startswith("E_")], f"T_{attribute(s)[0]}"
-    graphs = {}
-    for a, b in product(names, names):
-        graphs[f"{a}_to_{b}"] = [f"E_{a}", edit, f"T_{b}", f"R_{b}"]
-        guided = [f"E_{a}", f"Q_{b}: guide -> style", edit, f"T_{b}", f"R_{b}"]
-        graphs[f"{a}_to_{b}_guided"] = guided
-    made = portraits_data.card(s, graphs)
+    names = [part[2:] for part in frozen(s) if part.startswith("E_")]
+    edit = f"T_{attribute(s)[0]}"
+    made = portraits_data.card(s, with_styles(product(names, names), edit))
     drawn = f" and {s.pictures} sketches of portraits, seed {SEEDS['train']}" if s.outlines else ""
     origin = {"data": made.provenance["data"] + drawn, "joins": s.zoo}
     return replace(made, provenance=origin)
-
-
-def seen(s: Settings, split: str, count: int) -> dict[str, AttributeImages]:
-    """What is edited and not trained on, by its domain: sketches first, where they are drawn."""
-    drawn = {} if s.data else {"sketch": sketches(s, split, count)}
-    return {**drawn, s.domain: others(s, split, count)}
-
-
-def score(s: Settings, folder: Path, device: str) -> Score:
-    """How the edits of sketches and of pictures are read by a judge of real pictures."""
-    Q = trained(s, folder, device).to(device)
-    val = {of: Judged(data, s.followed, Q) for of, data in seen(s, "val", s.followed).items()}
-
-    def figures(parts: Parts, final: bool) -> list[dict[str, Any]]:
-        split, tests = "val", val
-        if final:
-            split, found = "test", seen(s, "test", s.tested)
-            tests = {of: Judged(data, s.tested, Q) for of, data in found.items()}
-        rows = []
-        for of, test in tests.items():
-            two = progress(crossing(parts, test.attributes, of, s.domain), test)[:2]
-            named = [(f"{of} to {s.domain}, {what}", value) for what, value in two]
-            rows += as_rows(named, split, len(test.pictures))
-        return rows
-
-    return figures
-
-
-def sheet(s: Settings, parts: Parts) -> Image.Image:
-    """Sketches and pictures that are not trained on: as they are drawn, edited, and the mask."""
-    (name, values), rows = attribute(s), []
-    device = next(parts[f"T_{name}"].parameters()).device
-    for of, data in seen(s, "val", 5).items():
-        x, labels = (made.to(device) for made in images.batch(data, range(5)))
-        edit = crossing(parts, data.attributes, of, s.domain)
-        plain, out = edit((), x, labels)["image"], edit([name], x, (labels + 1) % len(values))
-        masks = [mask_image(mask).resize((s.size, s.size)) for mask in out[f"mask_{name}"]]
-        columns = [map(to_image, each) for each in (x, plain, out["image"])]
-        rows += zip(*columns, masks, strict=True)
-    return images.sheet(rows, ["input", "as it is", "edited", f"T_{name}"], scale=2)
 
 
 recipe = Recipe(
