@@ -86,6 +86,19 @@ def kl_to_normal(mean: Tensor) -> Tensor:
     return _wide(mean).square().mean()
 
 
+def energy_to_normal(x: Tensor, samples: int = 64) -> Tensor:
+    """2 E‖x − y‖ − E‖x − x'‖ − E‖y − y'‖, vectors x (B, n), B > 1, against y from N(0, I).
+
+    The energy distance (Székely & Rizzo 2013): 0 where x is distributed like y, unbiased in small
+    batches. Where `kl_to_normal` pulls every x to 0, this keeps them apart, too.
+    """
+    if len(x) < 2:
+        raise ValueError(f"distances within a batch need two of it or more, got {len(x)}")
+    x = _wide(x)
+    y = torch.randn(samples, x.shape[1], device=x.device, dtype=x.dtype)
+    return 2 * torch.cdist(x, y).mean() - F.pdist(x).mean() - F.pdist(y).mean()
+
+
 def perceptual(features: Callable[[Tensor], Tensor], a: Tensor, b: Tensor) -> Tensor:
     """mean (IN(φ(a)) − IN(φ(b)))², φ = `features` (B, C, H, W), each channel of mean 0, variance 1.
 

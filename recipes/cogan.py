@@ -112,7 +112,7 @@ recipe = Recipe(
     sheet=from_noise(pairs),
 )
 
-paper = Settings(batch=64, channels=64, d_width=64, hidden=500, steps=25_000)
+paper = Settings(batch=64, lr=2e-4, channels=64, d_width=64, hidden=500, steps=25_000)
 recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
 
 if __name__ == "__main__":

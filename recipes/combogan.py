@@ -85,7 +85,7 @@ recipe = Recipe(
     sheet=everywhere(translated),
 )
 
-paper = Settings(**PAPER, load=286)
+paper = replace(Settings(**PAPER), lr=2e-4, load=286)
 recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
 
 if __name__ == "__main__":

@@ -99,6 +99,7 @@ recipe = Recipe(
 )
 
 paper = Settings(size=256, load=286, batch=1, width=64, n_res=9, d_width=64, steps=200_000)
+paper = replace(paper, lr=2e-4)
 recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ recipe = Recipe(
     frozen=frozen,
 )
 
-paper = replace(Settings(**PAPER), load=286, n_res=9, steps=200_000, w_perceptual=1.0)
+paper = replace(Settings(**PAPER), lr=2e-4, load=286, n_res=9, steps=200_000, w_perceptual=1.0)
 recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ recipe = Recipe(
 
 paper = Settings(size=256, batch=16, width=32, n_res=0, n_down=4)  # 16 of every domain: 32 of two
 paper = replace(paper, d_width=512, d_down=1, hidden=512)
-paper = replace(paper, w_hidden=1e-4, ramp=500_000, steps=1_500_000)
+paper = replace(paper, lr=2e-4, w_hidden=1e-4, ramp=500_000, steps=1_500_000)
 recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
 
 if __name__ == "__main__":

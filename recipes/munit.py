@@ -31,7 +31,7 @@ from modgan.component import Component
 from modgan.components import AdainTransformer, ContentEncoder, StyleCoder, UpsampleReconstructor
 from modgan.data.sketches import DOMAINS
 from modgan.layers import noised
-from modgan.losses import kl_to_normal, l1
+from modgan.losses import energy_to_normal, l1
 from modgan.spec import image
 from modgan.train import Batch, Phase, Recipe, main
 
@@ -40,11 +40,10 @@ from modgan.train import Batch, Phase, Recipe, main
 class Settings(Gentle):
     """Every knob once."""
 
-    n_style: int = 8  # numbers of a style
+    n_style: int = 4  # numbers of a style; the paper: 8
+    alike: bool = True  # E, T and R of both domains start with the same weights
     hidden: int = 64  # width of the layers that read a style
     q_width: int = 16  # of the first convolution of Q
-    lr: float = 4e-4  # of E, Q, T and R
-    lr_d: float = 2e-4
     real_styles: float = 0.5  # share of the new styles that are other pictures' own
     noise: float = 0.05  # standard deviation, in -1..1, on translations that E and Q read
     w_image: float = 10.0  # pictures come back from their content and style
@@ -52,18 +51,21 @@ class Settings(Gentle):
     w_style_sketch: float = 0.1  # off drawn sketches, which have no style; the paper: 1
     w_content: float = 1.0  # content is read off, too
     w_cycle: float = 10.0  # pictures come back from the other domain with their style; the paper: 0
-    w_normal: float = 0.01  # styles of pictures are near N(0, 1)
+    w_normal: float = 1.0  # styles of pictures are distributed like N(0, 1); the paper: 0
 
 
 def parts(s: Settings) -> dict[str, Component]:
     """What is trained, by name."""
     picture, made = image(s.size), dict[str, Component]()
-    for name in two(s):
+    first, second = two(s)
+    for name in (first, second):
         E = ContentEncoder(picture, s.width, n_res=s.n_res, space="content@training")
         sizes, styled = (s.n_style, s.n_res, s.hidden), f"styled_{name}@training"
         T = AdainTransformer(E.outputs["feature"], *sizes, space=styled)
         made |= {f"E_{name}": E, f"Q_{name}": StyleCoder(picture, s.n_style, s.q_width)}
         made |= {f"T_{name}": T, f"R_{name}": UpsampleReconstructor(T.outputs["feature"], picture)}
+    for role in "ETR" if s.alike else "":
+        made[f"{role}_{second}"].load_state_dict(made[f"{role}_{first}"].state_dict())
     return made | critics(s, two(s))
 
 
@@ -107,7 +109,7 @@ def g_loss(s: Settings, parts: Parts, batch: Batch) -> Terms:
     if s.w_cycle:
         terms["cycle"] = summed(l1, decoded(parts, back, own), batch)
     if s.w_normal:
-        terms["normal"] = summed(kl_to_normal, own)
+        terms["normal"] = summed(energy_to_normal, own)
     return terms
 
 
@@ -119,7 +121,7 @@ def phases(s: Settings) -> list[Phase]:
     g |= {"cycle": s.w_cycle} if s.w_cycle else {}
     g |= {"normal": s.w_normal} if s.w_normal else {}
     return [
-        Phase("D", ("D_*",), partial(d_loss, s), d_weights(s), s.lr_d),
+        Phase("D", ("D_*",), partial(d_loss, s), d_weights(s), s.lr),
         Phase("G", ("E_*", "Q_*", "T_*", "R_*"), partial(g_loss, s), g, s.lr),
     ]
 
@@ -141,9 +143,9 @@ recipe = Recipe(
     score=guiding(decoded),
 )
 
-paper = replace(Settings(**PAPER), hidden=256, q_width=64, lr=1e-4, lr_d=1e-4)
-paper = replace(paper, real_styles=0.0, noise=0.0, w_cycle=0.0, w_normal=0.0)
-paper = replace(paper, w_style=1.0, w_style_sketch=1.0)
+paper = replace(Settings(**PAPER), hidden=256, q_width=64)
+paper = replace(paper, n_style=8, alike=False, real_styles=0.0, noise=0.0)
+paper = replace(paper, w_style=1.0, w_style_sketch=1.0, w_cycle=0.0, w_normal=0.0)
 recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
 
 if __name__ == "__main__":

@@ -36,7 +36,6 @@ class Settings(Networks):
     d_width: int = 32  # of the first convolution of D
     d_down: int = 5  # halvings in D
     n_critic: int = 5  # steps of D for one of F
-    lr: float = 1e-4
     w_gp: float = 10.0
     w_cls: float = 1.0
     w_rec: float = 10.0
@@ -78,7 +77,7 @@ recipe = Recipe(
     sheet=everywhere(shown),
 )
 
-paper = Settings(size=128, width=64, d_width=64, d_down=6, steps=200_000)
+paper = Settings(size=128, width=64, d_width=64, d_down=6, lr=1e-4, steps=200_000)
 recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from torch import Tensor
 from modgan.card import Card
 from modgan.component import Component
 from modgan.components import ContentEncoder, MultiScaleDiscriminator, UpsampleReconstructor
+from modgan.layers import kaiming_init
 from modgan.spec import InterfaceError, image
 from modgan.train import Batch, Share
 from modgan.zoo import load
@@ -36,7 +37,7 @@ class Networks(Data):
     d_width: int = 16  # of the first convolution of every critic
     d_layers: int = 3  # halvings of a critic
     n_scales: int = 3  # sizes of the picture that critics look at, each half of the one before
-    lr: float = 2e-4
+    lr: float = 4e-4
     steps: int = 10_000
     decay: float = 0.5  # share of the steps, the last, in which the rates fall to 0
     ema: float = 0.995
@@ -49,6 +50,7 @@ class Gentle(Networks):
     d_noise: float = 0.1  # largest standard deviation of the noise before D, in -1..1
     w_r1: float = 0.4  # penalty on D's gradient at real pictures
     r1_every: int = 8  # steps between such penalties, on average
+    kaiming: bool = True  # critics start as by He et al.; N(0, 0.02) is next to 0 at few channels
 
 
 TINY: dict[str, Any] = {
@@ -63,9 +65,10 @@ TINY: dict[str, Any] = {
     "workers": 0,
     "steps": 4,
 }
-PLAIN: dict[str, Any] = {"d_noise": 0.0, "w_r1": 0.0}  # critics as they were published
+PLAIN: dict[str, Any] = {"d_noise": 0.0, "w_r1": 0.0, "kaiming": False}  # as was published
 PAPER: dict[str, Any] = {  # of MUNIT's and UNIT's program
     **PLAIN,
+    "lr": 1e-4,
     "size": 256,
     "batch": 1,
     "width": 64,
@@ -102,12 +105,15 @@ def encoder_in(source: str, size: int) -> Component:
     return E
 
 
-def critic(s: Networks) -> Component:
+def critic(s: Gentle) -> Component:
     """A D of pictures, which it looks at in several sizes."""
-    return MultiScaleDiscriminator(image(s.size), s.d_width, s.d_layers, s.n_scales)
+    D = MultiScaleDiscriminator(image(s.size), s.d_width, s.d_layers, s.n_scales)
+    if s.kaiming:
+        kaiming_init(D)
+    return D
 
 
-def critics(s: Networks, names: list[str]) -> dict[str, Component]:
+def critics(s: Gentle, names: list[str]) -> dict[str, Component]:
     """D of every domain."""
     return {f"D_{name}": critic(s) for name in names}
 

@@ -83,7 +83,7 @@ recipe = Recipe(
     sheet=swapping(),
 )
 
-paper = replace(Settings(**PAPER), lr=1e-4)
+paper = Settings(**PAPER)
 recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
 
 if __name__ == "__main__":

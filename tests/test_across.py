@@ -90,7 +90,7 @@ def test_the_new_transformer_is_a_file_of_its_own_in_the_content_space(
 def test_it_acts_between_any_two_domains(of: str, to: str, runs: dict[str, Path]) -> None:
     steps = [f"E_{of}", "T_smile", f"T_{to}", f"R_{to}"]
     graph = modgan.compose(steps, parts=[runs["zoo"], runs["T"]])
-    x, smile, style = torch.rand(2, 3, 32, 32) * 2 - 1, torch.eye(2), torch.randn(2, 8)
+    x, smile, style = torch.rand(2, 3, 32, 32) * 2 - 1, torch.eye(2), torch.randn(2, 4)
     zoo, (T,) = modgan.load(runs["zoo"]), modgan.load(runs["T"]).values()
     with torch.no_grad():
         out = graph(image=x, smile=smile, style=style)

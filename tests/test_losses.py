@@ -73,6 +73,35 @@ def test_kl_to_normal_is_the_mean_square() -> None:
     assert losses.kl_to_normal(torch.tensor([[1.0, -2.0], [0.0, 3.0]])).item() == (1 + 4 + 9) / 4
 
 
+def test_energy_to_normal_is_smallest_for_normal_vectors() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(2_000, 8)
+    normal, small, large, shifted = (
+        losses.energy_to_normal(some, 2_000).item() for some in (x, 0.2 * x, 3 * x, x + 1)
+    )
+    assert abs(normal) < 0.02
+    assert min(small, large, shifted) > 0.3
+
+
+def test_energy_to_normal_is_unbiased_in_batches_of_two() -> None:
+    torch.manual_seed(0)
+    pairs = [losses.energy_to_normal(torch.randn(2, 8)) for _ in range(4_000)]
+    assert abs(torch.stack(pairs).mean().item()) < 0.05
+
+
+def test_energy_to_normal_parts_vectors_that_agree() -> None:
+    torch.manual_seed(0)
+    x = (0.01 * torch.randn(4, 8)).requires_grad_(True)
+    losses.energy_to_normal(x).backward()
+    assert x.grad is not None
+    assert (x.grad * x.detach()).sum() < 0
+
+
+def test_energy_to_normal_needs_two() -> None:
+    with pytest.raises(ValueError, match="two of it or more, got 1"):
+        losses.energy_to_normal(torch.zeros(1, 8))
+
+
 def test_perceptual_compares_what_is_left_of_features_without_mean_and_scale() -> None:
     a, b = torch.tensor([1.0, -1.0, 1.0, -1.0]), torch.tensor([1.0, 1.0, -1.0, -1.0])
     a, b = a.reshape(1, 1, 2, 2), b.reshape(1, 1, 2, 2)
@@ -117,6 +146,7 @@ def test_losses_never_compute_in_16_bits(given: torch.dtype, expected: torch.dty
         *(getattr(losses, f"{name}_g")(one) for name in ("wgan", "lsgan", "logistic", "hinge")),
         losses.l1(one, other),
         losses.kl_to_normal(one),
+        losses.energy_to_normal(one),
         losses.over_scales(losses.lsgan_d, [one, one], [other, other]),
         losses.perceptual(lambda x: x[:, :, None, None] * weight.new_ones(2, 2), one, other),
         losses.classification(one, label),

@@ -28,8 +28,9 @@ def test_munit_reads_back_the_style_that_was_sampled(monkeypatch: pytest.MonkeyP
     import munit
 
     settings, parts, batch = made("munit", noise=0.0)
-    style = {name: torch.randn(2, 8) for name in DOMAINS}
+    style = {name: torch.randn(2, 4) for name in DOMAINS}
     monkeypatch.setattr(munit, "styles", lambda s, own: style)
+    monkeypatch.setattr(munit, "energy_to_normal", lambda own: own.square().mean())
     terms = munit.g_loss(settings, parts, batch)
     content = {name: parts[f"E_{name}"](batch[name]) for name in DOMAINS}
     fake = {to: parts[f"R_{to}"](parts[f"T_{to}"](content[of], style[to])) for of, to in WAYS}
@@ -47,13 +48,13 @@ def test_munit_computes_no_term_without_a_weight() -> None:
     paper = recipe.variants["paper"].settings
     read = [f"style_{name}" for name in DOMAINS]
     for settings, more in ((recipe.settings, {"cycle", "normal"}), (paper, set[str]())):
-        parts, batch = made("munit", noise=settings.noise)[1:]
+        parts, batch = made("munit", noise=settings.noise, n_style=settings.n_style)[1:]
         d, g = recipe.phases(settings)
         found = set(g.loss(parts, batch))
         assert found == set(g.weights) == {"image", *read, "content", "adv"} | more
         assert ("r1" in d.loss(parts, batch)) == (settings is recipe.settings)
-    off = ("noise", "real_styles", "w_cycle", "w_normal", "d_noise", "w_r1")
-    assert not any(getattr(paper, name) for name in off) and paper.lr == paper.lr_d == 1e-4
+    off = ("noise", "real_styles", "w_cycle", "w_normal", "d_noise", "w_r1", "alike", "kaiming")
+    assert not any(getattr(paper, name) for name in off) and paper.lr == 1e-4
     weights = [recipe.phases(s)[1].weights for s in (paper, recipe.settings)]
     assert [[each[name] for name in read] for each in weights] == [[1, 1], [0.1, 2]]
 
@@ -64,12 +65,22 @@ def test_a_folders_first_domain_has_a_style(tmp_path: Path) -> None:
     assert weights["style_a"] == weights["style_b"] == settings.w_style
 
 
+def test_munits_domains_start_alike_but_for_their_styles_and_critics() -> None:
+    def same(role: str, **changed: Any) -> bool:
+        parts = made("munit", **changed)[1]
+        of = [parts[f"{role}_{name}"].state_dict() for name in DOMAINS]
+        return all(torch.equal(of[0][key], of[1][key]) for key in of[0])
+
+    assert [same(role) for role in "ETRQD"] == [True, True, True, False, False]
+    assert not any(same(role, alike=False) for role in "ETR")
+
+
 def test_munits_new_styles_are_half_those_of_other_pictures() -> None:
     import munit
 
-    own = {"a": torch.randn(6, 8, requires_grad=True)}
+    own = {"a": torch.randn(6, 4, requires_grad=True)}
     new = munit.styles(settings_of("munit"), own)["a"]
-    assert new.shape == (6, 8) and not new.requires_grad
+    assert new.shape == (6, 4) and not new.requires_grad
     assert torch.equal(new[:3], own["a"][[5, 0, 1]])
     assert not (new[3:, None] == own["a"]).any()
     sampled = munit.styles(settings_of("munit", real_styles=0.0), own)["a"]
@@ -99,7 +110,7 @@ def test_a_style_is_a_seed_a_vector_or_read_off_a_picture() -> None:
     )
     x, one = batch["sketch"][:1], torch.Generator().manual_seed(7)
     by_seed = graph.apply(image=x, style=7)["image"][0]
-    by_vector = graph.apply(image=x, style=torch.randn(1, 8, generator=one))["image"][0]
+    by_vector = graph.apply(image=x, style=torch.randn(1, 4, generator=one))["image"][0]
     assert by_seed.tobytes() == by_vector.tobytes()
     several = graph.apply(image=x, style=[7, 8, 9])["image"]
     assert len(several) == 3 and several[1].tobytes() != by_seed.tobytes()
@@ -110,10 +121,10 @@ def test_a_style_is_a_seed_a_vector_or_read_off_a_picture() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({}, "missing 'style': 8 of normal, or an integer seed to draw it"),
-        ({"style": torch.randn(1, 5)}, r"input 'style': expects \(B, 8\) of .*, gets \(1, 5\)"),
-        ({"style": torch.randn(8)}, r"input 'style': expects \(B, 8\) of 8 of normal, gets \(8\)"),
-        ({"style": [0.5] * 8}, "input 'style': expects a tensor of 8 of normal, got 0.5"),
+        ({}, "missing 'style': 4 of normal, or an integer seed to draw it"),
+        ({"style": torch.randn(1, 5)}, r"input 'style': expects \(B, 4\) of .*, gets \(1, 5\)"),
+        ({"style": torch.randn(4)}, r"input 'style': expects \(B, 4\) of 4 of normal, gets \(4\)"),
+        ({"style": [0.5] * 4}, "input 'style': expects a tensor of 4 of normal, got 0.5"),
         ({"style": None}, "step 'T_picture: .*' cannot be skipped: it makes 16×8×8 of styled_p"),
     ],
 )

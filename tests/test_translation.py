@@ -113,6 +113,14 @@ def test_critics_see_noise_and_are_held_back_in_some_steps() -> None:
     torch.testing.assert_close(terms[0]["adv"], told)
 
 
+def test_small_critics_start_with_scores_that_differ() -> None:
+    settings = settings_of("unit")
+    x = torch.rand(8, 3, settings.size, settings.size) * 2 - 1
+    for kaiming in (True, False):
+        D = translation.critic(replace(settings, kaiming=kaiming))
+        assert all((scores.std() > 0.02) == kaiming for scores in D(x))
+
+
 @pytest.mark.parametrize("name", ["munit", "unit", "vaegan_pair", "xgan", "combogan", "direct"])
 def test_critics_of_papers_are_not_held_back(name: str) -> None:
     recipe = recipe_of(name)

@@ -87,7 +87,7 @@ def test_a_sketch_comes_back_with_its_own_style(tmp_path: Path) -> None:
     truth = sketches_truth.drawn(COUNT, SIZE, 5)
     found = translators.measure(zoo, judge, truth, 5)
     rng = torch.Generator().manual_seed(5)
-    style = torch.randn(COUNT, 8, generator=rng)
+    style = torch.randn(COUNT, 4, generator=rng)
     there = translated(zoo.graph("sketch_to_picture"), image=truth.sketches, style=style)
     back = zoo.graph("picture_to_sketch_guided")
     again = translated(back, image=there, guide=truth.sketches)
