@@ -11,9 +11,11 @@ import modgan
 from modgan.card import page
 from modgan.data.images import batch, normalise
 from modgan.data.portraits import ATTRIBUTES, Portraits
+from modgan.data.sketches import DOMAINS, Sketches
 from modgan.metrics.drawing import errors, even
 from modgan.metrics.editors import generating
 from modgan.metrics.edits import accuracy, apply_codes, score
+from modgan.metrics.translation import edge_f1, hue_taken, translated
 from modgan.zoo import released
 
 FOLDER = Path(__file__).parents[1] / "weights"
@@ -68,3 +70,15 @@ def test_digits_are_drawn_as_asked_for_in_any_order() -> None:
     z = torch.randn(60, zoo["G"].inputs["z"].channels, generator=rng)
     for chain, wrong in errors(generating(zoo, labels), judge, z, wanted, drawn=1):
         assert wrong["number"] <= 0.1 and wrong["all"] <= 0.2, chain
+
+
+def test_sketches_nobody_trained_on_are_coloured_like_their_guides() -> None:
+    count = 24
+    data = {name: Sketches(count, 64, 77, name) for name in DOMAINS}
+    sketch, picture = (batch(data[name], range(count))[0] for name in DOMAINS)
+    zoo, guide = modgan.load("sketches"), picture.roll(1, 0)
+    guided = translated(zoo.graph("guided"), image=sketch, guide=guide)
+    assert edge_f1(guided, sketch).mean() >= 0.9
+    assert hue_taken(guided, guide, picture).float().mean() >= 0.9
+    back = translated(zoo.graph("picture_to_sketch"), image=picture, style=torch.zeros(count, 4))
+    assert (back - sketch).abs().mean() < 0.5 * (picture - sketch).abs().mean()
