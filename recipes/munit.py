@@ -8,7 +8,8 @@ Huang et al., MUNIT, ECCV 2018. Losses of the paper variant, and the order D the
 styles for each, are the published ones (`tests/test_golden_munit.py`). The official program also
 decays weights by 1e-4 and halves the rates every 100,000 steps; here rates fall in a straight line
 at the end. For small budgets half the styles are those of other pictures, so that guided pictures
-meet D, noise hides single pixels from whoever reads a translation, and critics are gentler.
+meet D, and pictures' styles are spread like the sampled ones; noise hides single pixels from
+whoever reads a translation; domains start alike, and critics are gentler.
 """
 
 from __future__ import annotations
