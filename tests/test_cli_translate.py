@@ -110,3 +110,13 @@ def test_a_guide_where_none_is_taken(
     given["zoo"] = zoo_of("unit", tmp_path)
     assert translate(given, "--graph", "sketch_to_picture", "--guide", given["guide"]) == 2
     assert "graph sketch_to_picture takes none; leave it out" in capsys.readouterr().err
+
+
+def test_the_guide_is_never_overwritten(
+    given: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = Path(given["guide"]).read_bytes()
+    given["out"] = given["guide"]
+    assert translate(given, "--graph", "sketch_to_picture", "--guide", given["guide"]) == 2
+    assert "would overwrite the guide" in capsys.readouterr().err
+    assert Path(given["guide"]).read_bytes() == before

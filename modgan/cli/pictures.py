@@ -185,6 +185,10 @@ def _translate(given: argparse.Namespace, _: Sequence[str]) -> int:
     values: dict[str, Any] = dict.fromkeys(styles, given.seed or 0) | _values(given.set)
     if given.guide:
         values["guide"] = open_image(given.guide)
+        if given.guide.resolve() in {
+            each.resolve() for each in _targets(_pictures(given.images), given.out)
+        }:
+            raise InterfaceError(f"-o {given.out}: would overwrite the guide: choose another place")
 
     def translated(picture: Image.Image) -> Image.Image:
         return cast(Image.Image, graph.apply(image=picture, **values)["image"])
