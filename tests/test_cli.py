@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -223,6 +225,17 @@ def test_info_shows_parts_wirings_and_card(zoo_path: Path, capsys: Capture) -> N
     assert text.startswith(f"{zoo!r}\n\ngraph edit\n{zoo.graph('edit')!r}\n")
     assert '"unit": "µ"' in text
     assert text.endswith("accuracy: 0.5 (test, n = 8)\n")
+
+
+def test_info_for_a_reader_that_has_seen_enough(zoo_path: Path) -> None:
+    call = "import sys; from modgan.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", call, "info", str(zoo_path)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe) as running:
+        assert running.stdout and running.stderr
+        running.stdout.close()
+        assert running.stderr.read() == b""
+    assert running.returncode == 1
 
 
 def test_info_of_no_zoo(face: Path, capsys: Capture) -> None:

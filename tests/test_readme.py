@@ -27,12 +27,13 @@ def test_all_lines_of_python_run(
 ) -> None:
     blocks = re.findall(r"```python\n(.+?)```", README, re.S)
     assert blocks
-    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    for folder in ("docs", "benchmarks"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     for block in blocks:
         exec(block, names)
-    for written in ("edited.png", "three.png", "coloured.png"):
+    for written in ("edited.png", "three.png", "coloured.png", "smiling.png"):
         with Image.open(written) as picture:
             assert picture.size == (64, 64)
     assert "T_smile: feature smile -> feature mask_smile" in capsys.readouterr().out

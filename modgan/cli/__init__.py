@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +29,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if rest and given.command != "train":
         parser.error(f"unknown arguments: {' '.join(rest)}")
     try:
-        return int(given.act(given, rest))
+        status = int(given.act(given, rest))
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # whoever reads has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except MISTAKES as error:
         print(f"modgan {given.command}: {error}", file=sys.stderr)
         return 2
