@@ -238,6 +238,17 @@ def test_info_for_a_reader_that_has_seen_enough(zoo_path: Path) -> None:
     assert running.returncode == 1
 
 
+def test_another_broken_pipe_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def broken(_: object, __: object) -> int:
+        raise BrokenPipeError("a worker is gone")
+
+    monkeypatch.setattr("modgan.cli.training._report", broken)
+    assert main(["report", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == "modgan report: a worker is gone\n"
+
+
 def test_info_of_no_zoo(face: Path, capsys: Capture) -> None:
     assert main(["info", str(face)]) == 2
     assert re.match("modgan info: .*face.png: not a whole saf", capsys.readouterr().err)

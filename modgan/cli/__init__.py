@@ -17,6 +17,7 @@ from modgan.spec import InterfaceError
 from modgan.zoo import ZooError, inspect, load, released
 
 MISTAKES = (InterfaceError, UnknownName, ZooError, DataError, OSError)  # what users can mend
+LINES = {"list", "info"}  # commands that only print: their reader may have seen enough
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,10 +33,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         status = int(given.act(given, rest))
         sys.stdout.flush()
         return status
-    except BrokenPipeError:  # whoever reads has seen enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except MISTAKES as error:
+        if isinstance(error, BrokenPipeError) and given.command in LINES:  # as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
         print(f"modgan {given.command}: {error}", file=sys.stderr)
         return 2
 
