@@ -42,6 +42,7 @@ from modgan.components import (
 )
 from modgan.spec import FeatureSpec, image, mask, onehot
 
+torch.manual_seed(0)  # parts are made as this file is read: every run has the same
 B, SIZE = 3, 16
 IMAGE = image(SIZE)
 Z = FeatureSpec(4, space="normal")
@@ -118,7 +119,7 @@ CONTENT, STYLED, LOW, COMMON = (
 MUNIT: dict[str, Component] = {
     "E_a": ContentEncoder(IMAGE, width=2, n_res=1, space=CONTENT.space),
     "Q_b": StyleCoder(IMAGE, width=2),
-    "T_b": AdainTransformer(CONTENT, n_res=1, hidden=4, space=STYLED.space),
+    "T_b": AdainTransformer(CONTENT, n_res=1, hidden=16, space=STYLED.space),
     "R_b": UpsampleReconstructor(STYLED, IMAGE),
     "D_b": MultiScaleDiscriminator(IMAGE, width=2, n_layers=2),
 }
