@@ -5,46 +5,48 @@
     modgan train recipes/munit.py --variant paper   # the published sizes: a GPU's work
 
 Huang et al., MUNIT, ECCV 2018. Losses of the paper variant, and the order D then G with fresh
-styles for each, are the published ones (`tests/test_golden_munit.py`). The official program also
-decays weights by 1e-4 and halves the rates every 100,000 steps; here rates fall in a straight line
-at the end. For small budgets half the styles are those of other pictures, so that guided pictures
-meet D, and pictures' styles are spread like the sampled ones; noise hides single pixels from
-whoever reads a translation; domains start alike, and critics are gentler.
+styles for each, are the published ones (`tests/test_golden_munit.py`); rates fall in a straight
+line at the end, and weights do not decay. For small budgets half the styles are those of other
+pictures, so that guided pictures meet D, and pictures' styles are spread like the sampled ones;
+noise hides single pixels from whoever reads a translation; domains start alike, and critics are
+gentler.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import permutations
 
-import domains_data
 import torch
 from domains_data import two
 from torch import Tensor
-from translation import PAPER, TINY, Gentle, Parts, Terms, Values, critics, unpaired, with_styles
+from translation import (
+    PAPER,
+    TINY,
+    Parts,
+    Styled,
+    Terms,
+    Values,
+    critics,
+    styled,
+    styled_coders,
+    unpaired,
+)
 from translation_scores import guiding
 from translation_sheets import styling
-from translation_terms import d_weights, each, fooled, judged, summed, swapped
+from translation_terms import d_weights, each, fooled, judged, new_styles, summed, swapped
 
-from modgan.card import Card
 from modgan.component import Component
-from modgan.components import AdainTransformer, ContentEncoder, StyleCoder, UpsampleReconstructor
 from modgan.data.sketches import DOMAINS
 from modgan.layers import noised
 from modgan.losses import energy_to_normal, l1
-from modgan.spec import image
 from modgan.train import Batch, Phase, Recipe, main
 
 
 @dataclass(frozen=True)
-class Settings(Gentle):
+class Settings(Styled):
     """Every knob once."""
 
-    n_style: int = 4  # numbers of a style; the paper: 8
-    alike: bool = True  # E, T and R of both domains start with the same weights
-    hidden: int = 64  # width of the layers that read a style
-    q_width: int = 16  # of the first convolution of Q
     real_styles: float = 0.5  # share of the new styles that are other pictures' own
     noise: float = 0.05  # standard deviation, in -1..1, on translations that E and Q read
     w_image: float = 10.0  # pictures come back from their content and style
@@ -57,27 +59,7 @@ class Settings(Gentle):
 
 def parts(s: Settings) -> dict[str, Component]:
     """What is trained, by name."""
-    picture, made = image(s.size), dict[str, Component]()
-    first, second = two(s)
-    for name in (first, second):
-        E = ContentEncoder(picture, s.width, n_res=s.n_res, space="content@training")
-        sizes, styled = (s.n_style, s.n_res, s.hidden), f"styled_{name}@training"
-        T = AdainTransformer(E.outputs["feature"], *sizes, space=styled)
-        made |= {f"E_{name}": E, f"Q_{name}": StyleCoder(picture, s.n_style, s.q_width)}
-        made |= {f"T_{name}": T, f"R_{name}": UpsampleReconstructor(T.outputs["feature"], picture)}
-    for role in "ETR" if s.alike else "":
-        made[f"{role}_{second}"].load_state_dict(made[f"{role}_{first}"].state_dict())
-    return made | critics(s, two(s))
-
-
-def styles(s: Settings, own: Values) -> dict[str, Tensor]:
-    """A new style (B, n) for every picture: of other pictures' `own` (B, n), then sampled ones."""
-    new = {}
-    for name, style in own.items():
-        real = style.detach().float().roll(1, 0)[: round(s.real_styles * len(style))]
-        sampled = torch.randn(len(style) - len(real), s.n_style, device=style.device)
-        new[name] = torch.cat([real, sampled])
-    return new
+    return styled_coders(s, two(s), "content@training") | critics(s, two(s))
 
 
 def decoded(parts: Parts, content: Values, style: Values) -> dict[str, Tensor]:
@@ -89,14 +71,14 @@ def d_loss(s: Settings, parts: Parts, batch: Batch) -> Terms:
     """D: pictures of a domain against those of the other, translated with new styles."""
     with torch.no_grad():
         content, own = each(parts, "E", batch), each(parts, "Q", batch)
-        fake = decoded(parts, swapped(content), styles(s, own))
+        fake = decoded(parts, swapped(content), new_styles(own, s.real_styles))
     return judged(s, parts, batch, fake)
 
 
 def g_loss(s: Settings, parts: Parts, batch: Batch) -> Terms:
     """All others: pictures, styles and contents come back, and translations look real."""
     content, own = each(parts, "E", batch), each(parts, "Q", batch)
-    new = styles(s, own)
+    new = new_styles(own, s.real_styles)
     fake = decoded(parts, swapped(content), new)
     seen = {name: noised(x, s.noise) for name, x in fake.items()} if s.noise else fake
     back = swapped(each(parts, "E", seen))
@@ -117,19 +99,14 @@ def g_loss(s: Settings, parts: Parts, batch: Batch) -> Terms:
 def phases(s: Settings) -> list[Phase]:
     """Which parts learn what, and at what rate."""
     g = {"image": s.w_image, "content": s.w_content, "adv": 1.0}
-    for name in two(s):
-        g[f"style_{name}"] = s.w_style_sketch if name == DOMAINS[0] else s.w_style
     g |= {"cycle": s.w_cycle} if s.w_cycle else {}
     g |= {"normal": s.w_normal} if s.w_normal else {}
+    for name in two(s):
+        g[f"style_{name}"] = s.w_style_sketch if name == DOMAINS[0] else s.w_style
     return [
         Phase("D", ("D_*",), partial(d_loss, s), d_weights(s), s.lr),
         Phase("G", ("E_*", "Q_*", "T_*", "R_*"), partial(g_loss, s), g, s.lr),
     ]
-
-
-def card(s: Settings) -> Card:
-    """What the zoo is: E_a, T_b and R_b, with a style that is sampled or that Q_b reads."""
-    return domains_data.card(s, with_styles(permutations(two(s), 2)))
 
 
 recipe = Recipe(
@@ -139,14 +116,13 @@ recipe = Recipe(
     parts=parts,
     batch=unpaired,
     phases=phases,
-    card=card,
+    card=styled,
     sheet=styling(decoded),
     score=guiding(decoded),
 )
 
-paper = replace(Settings(**PAPER), hidden=256, q_width=64)
-paper = replace(paper, n_style=8, alike=False, real_styles=0.0, noise=0.0)
-paper = replace(paper, w_style=1.0, w_style_sketch=1.0, w_cycle=0.0, w_normal=0.0)
+paper = Settings(**PAPER, n_style=8, hidden=256, q_width=64, alike=False, real_styles=0.0)
+paper = replace(paper, noise=0.0, w_style=1.0, w_style_sketch=1.0, w_cycle=0.0, w_normal=0.0)
 recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
 
 if __name__ == "__main__":

@@ -16,7 +16,13 @@ from torch import Tensor
 
 from modgan.card import Card
 from modgan.component import Component
-from modgan.components import ContentEncoder, MultiScaleDiscriminator, UpsampleReconstructor
+from modgan.components import (
+    AdainTransformer,
+    ContentEncoder,
+    MultiScaleDiscriminator,
+    StyleCoder,
+    UpsampleReconstructor,
+)
 from modgan.layers import kaiming_init
 from modgan.spec import InterfaceError, image
 from modgan.train import Batch, Share
@@ -51,6 +57,16 @@ class Gentle(Networks):
     w_r1: float = 0.4  # penalty on D's gradient at real pictures
     r1_every: int = 8  # steps between such penalties, on average
     kaiming: bool = True  # critics start as by He et al.; N(0, 0.02) is next to 0 at few channels
+
+
+@dataclass(frozen=True)
+class Styled(Gentle):
+    """And the sizes of styles, and of what reads and writes them."""
+
+    n_style: int = 4  # numbers of a style; the paper: 8
+    hidden: int = 64  # width of the layers of T that read a style
+    q_width: int = 16  # of the first convolution of Q
+    alike: bool = True  # E, T and R of all domains start with the same weights
 
 
 TINY: dict[str, Any] = {
@@ -90,6 +106,22 @@ def coders(s: Networks, names: list[str], space: str) -> dict[str, Component]:
     made = dict[str, Component]()
     for name in names:
         made[f"E_{name}"], made[f"R_{name}"] = coder(s, space)
+    return made
+
+
+def styled_coders(s: Styled, names: list[str], space: str) -> dict[str, Component]:
+    """E, Q, T and R of every domain: the space has contents, Q reads and T writes styles."""
+    made = dict[str, Component]()
+    for name in names:
+        picture = image(s.size)
+        E = ContentEncoder(picture, s.width, n_res=s.n_res, space=space)
+        content = E.outputs["feature"]
+        T = AdainTransformer(content, s.n_style, s.n_res, s.hidden, space=f"styled_{name}@training")
+        Q = StyleCoder(picture, s.n_style, s.q_width)
+        R = UpsampleReconstructor(T.outputs["feature"], picture)
+        made |= {f"E_{name}": E, f"Q_{name}": Q, f"T_{name}": T, f"R_{name}": R}
+        for role in "ETR" if s.alike else "":
+            made[f"{role}_{name}"].load_state_dict(made[f"{role}_{names[0]}"].state_dict())
     return made
 
 
@@ -147,3 +179,8 @@ def crossed(*between: str) -> Callable[[Data], Card]:
         return card(s, {f"{a}_to_{b}": [f"E_{a}", *between, f"R_{b}"] for a, b in pairs})
 
     return made
+
+
+def styled(s: Data) -> Card:
+    """What a zoo of two domains with styles is: all ways from any domain to another."""
+    return card(s, with_styles(permutations(names_of(s), 2)))

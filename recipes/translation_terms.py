@@ -34,6 +34,16 @@ def sampled(features: Values) -> dict[str, Tensor]:
     return {name: noised(feature) for name, feature in features.items()}
 
 
+def new_styles(own: Values, real: float) -> dict[str, Tensor]:
+    """New styles (B, n) for all pictures: a share `real` is other pictures' `own`, then sampled."""
+    new = {}
+    for name, style in own.items():
+        others = style.detach().float().roll(1, 0)[: round(real * len(style))]
+        drawn = torch.randn(len(style) - len(others), style.shape[1], device=style.device)
+        new[name] = torch.cat([others, drawn])
+    return new
+
+
 def summed(loss: Callable[..., Tensor], *values: Values) -> Tensor:
     """Σ of a loss over the domains."""
     terms = [loss(*(of[name] for of in values)) for name in values[0]]
