@@ -43,7 +43,8 @@ import modgan
 from modgan.data.images import sheet, to_image
 from modgan.files import replacing
 from modgan.graph import Graph
-from modgan.metrics.perceptual import spread
+from modgan.metrics.frechet import frechet
+from modgan.metrics.perceptual import pooled, spread
 from modgan.metrics.translation import edge_f1, translated
 
 SYSTEMS = {
@@ -54,8 +55,8 @@ SYSTEMS = {
     "xgan": Timed("XGAN", xgan.recipe),
     "fader": Timed("Fader networks", fader.recipe),
     "vaegan_pair": Timed("two VAE-GANs", vaegan_pair.recipe),
-    "direct": Timed("one translator", direct.recipe, settings={"w_perceptual": 0.0}),
-    "perceptual": Timed("one translator, features stay", direct.recipe, changes="prepare"),
+    "direct": Timed("direct", direct.recipe, settings={"w_perceptual": 0.0}),
+    "perceptual": Timed("direct, perceptual", direct.recipe, changes="prepare"),
     "cyclegan": Timed("CycleGAN", cyclegan.recipe),
     "stargan": Timed("StarGAN", stargan.recipe),
 }
@@ -63,6 +64,7 @@ COLUMNS = {
     "content": ("edge F1", "{:.3f}"),
     "to_picture": ("read as a picture, %", "{:.1f}"),
     "to_sketch": ("read as a sketch, %", "{:.1f}"),
+    "realism": ("Fréchet distance, pictures", "{:.2f}"),
     "diversity": ("diversity", "{:.2f}"),
     "cycle_sketch": ("cycle error, sketches", "{:.1f}"),
     "cycle_picture": ("cycle error, pictures", "{:.1f}"),
@@ -114,6 +116,7 @@ def measure(zoo: modgan.Zoo, judge: modgan.Component, truth: Truth, seed: int) -
     found = {
         "content": edge_f1(made, x).mean().item(),
         "to_picture": domain_read(judge, b, made),
+        "realism": _unlike(judge, made, truth),
         "diversity": _diversity(judge, there, truth) if there.samples else 0.0,
         "milliseconds": equal_time.milliseconds(lambda at: there(x[at % len(x)][None])),
     }
@@ -149,6 +152,7 @@ def _paired(zoo: modgan.Zoo, judge: modgan.Component, truth: Truth, rng: torch.G
         "content": edge_f1(pairs[b], pairs[a]).mean().item(),
         "to_picture": domain_read(judge, b, pairs[b]),
         "to_sketch": domain_read(judge, a, pairs[a]),
+        "realism": _unlike(judge, pairs[b], truth),
         "milliseconds": spent,
     }
 
@@ -167,6 +171,11 @@ def _diversity(judge: modgan.Component, there: Way, truth: Truth) -> float:
     return (apart / spread(judge, truth.colourings).mean()).item()
 
 
+def _unlike(judge: modgan.Component, made: Tensor, truth: Truth) -> float:
+    """The Fréchet distance to real pictures, on what the judge sees."""
+    return frechet(pooled(judge, made), pooled(judge, truth.pictures))
+
+
 def real(judge: modgan.Component, truth: Truth) -> Scores:
     """What true pictures reach."""
     a, b = truth.domains
@@ -174,6 +183,7 @@ def real(judge: modgan.Component, truth: Truth) -> Scores:
         "content": edge_f1(truth.coloured, truth.sketches).mean().item(),
         "to_picture": domain_read(judge, b, truth.pictures),
         "to_sketch": domain_read(judge, a, truth.sketches),
+        "realism": _unlike(judge, truth.coloured, truth),
         "diversity": 1.0,
         "hue": hue_ceiling(truth),
     }
@@ -196,14 +206,15 @@ def page(rows: dict[str, Scores], what: str) -> str:
 {"|---" * (len(COLUMNS) + 1)}|
 {chr(10).join(lines)}
 
-Edge F1 is that of the coloured picture against its sketch. Diversity is the distance between ten
-styles of a sketch, of that between its ten true colourings; 0 where a sketch has one translation.
-Cycle errors are mean differences to what went there and back, in grey levels of 255, with the style
-of the sketch or picture itself where a system can take one. The hue counts if it is within a tenth
-of the circle of the guide's, on at least half the coloured area of the true guided picture (of a
-folder: of the guide); beside it, how many true guided pictures' (of a folder: how many
-guides have any colour). CoGAN draws pairs and translates nothing given: its figures are of pairs.
-Parameters are those that translate; critics are left out.
+Edge F1 is that of the coloured picture against its sketch. The Fréchet distance is that of coloured
+sketches to pictures of other things, on features of the judge. Diversity is the distance between
+ten styles of a sketch, of that between its ten true colourings; 0 where a sketch has one
+translation. Cycle errors are mean differences to what went there and back, in grey levels of 255,
+with the style of the sketch or picture itself where a system can take one. The hue counts if it is
+within a tenth of the circle of the guide's, on at least half the coloured area of the true guided
+picture (of a folder: of the guide); beside it, how many true guided pictures' (of a folder: how
+many guides have any colour). CoGAN draws pairs and translates nothing given: its figures are of
+pairs. Parameters are those that translate; critics are left out.
 """
 
 

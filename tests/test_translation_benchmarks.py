@@ -235,7 +235,7 @@ def test_the_table_of_translation(
     assert "to_sketch" not in rows["direct"] and "cycle_sketch" not in rows["cogan"]
     assert all({"cycle_sketch", "cycle_picture"} <= set(rows[n]) for n in ("stargan", "fader"))
     text = (tmp_path / "table.md").read_text()
-    assert "| one translator | " in text and "| 1.5 |" in text
+    assert "| direct | " in text and "| 1.5 |" in text
     with Image.open(tmp_path / "table.png") as sheet:
         assert sheet.width > 8 * 2 * SIZE and sheet.height > 6 * 2 * SIZE
 
