@@ -1,7 +1,7 @@
 """Ways to translate between two domains, trained equally long on the same unpaired pictures.
 
     python benchmarks/translators.py train --out RUNS               # drawn ones: hours on two cores
-    python benchmarks/translators.py table --zoos RUNS --judge JUDGE
+    python benchmarks/translators.py table                          # the zoos of the repository
     python benchmarks/translators.py train --data DIR --out RUNS    # trainA, trainB, testA, testB
     python benchmarks/translators.py table --data DIR --zoos RUNS --judge JUDGE --out NAME
 
@@ -22,7 +22,7 @@ import equal_time
 import torch
 from equal_time import Timed
 from PIL import Image
-from portraits import write
+from portraits import command, write
 from sketches import chance, domain_read, hue_ceiling, near_hue, off
 from sketches_truth import Truth, truth_of
 from torch import Tensor
@@ -56,7 +56,7 @@ SYSTEMS = {
     "fader": Timed("Fader networks", fader.recipe),
     "vaegan_pair": Timed("two VAE-GANs", vaegan_pair.recipe),
     "direct": Timed("direct", direct.recipe, settings={"w_perceptual": 0.0}),
-    "perceptual": Timed("direct, perceptual", direct.recipe, changes="prepare"),
+    "perceptual": Timed("perceptual", direct.recipe, changes="prepare"),
     "cyclegan": Timed("CycleGAN", cyclegan.recipe),
     "stargan": Timed("StarGAN", stargan.recipe),
 }
@@ -246,7 +246,7 @@ def _shown(zoo: modgan.Zoo, source: str, target: str, given: Tensor, seed: int) 
     return translate(given) if translate else torch.ones_like(given)
 
 
-def table(given: argparse.Namespace) -> None:
+def table(given: argparse.Namespace, typed: str) -> None:
     """Score the zoos that are there, and write the page."""
     plan = equal_time.planned(given.zoos)
     judge = modgan.load(given.judge)["Q"]
@@ -262,7 +262,7 @@ def table(given: argparse.Namespace) -> None:
             "steps": zoo.card.provenance["step"],
             "minutes": plan[name]["minutes"],
         }
-    what = f"n = {len(truth.sketches)}, {truth.what}, styles of seed {given.seed}"
+    what = f"n = {len(truth.sketches)}, {truth.what}, styles of seed {given.seed}, `{typed}`"
     write(given.out, page(rows, what), rows)
     with replacing(given.figure) as temporary:
         examples(found, truth, given.seed).save(temporary)
@@ -275,7 +275,7 @@ def main() -> None:
     parser.add_argument("--systems", nargs="*", choices=list(SYSTEMS), help="else all")
     parser.add_argument("--steps", type=int, default=5_000, help="of MUNIT")
     parser.add_argument("--out", type=Path, help="runs, or the page of results")
-    parser.add_argument("--zoos", type=Path, default=Path("runs/translation"))
+    parser.add_argument("--zoos", type=Path, default=Path("benchmarks/zoos/translation"))
     parser.add_argument("--judge", default="sketches_judge")
     parser.add_argument("--figure", type=Path, default=Path("docs/images/translation.png"))
     parser.add_argument("-n", type=int, default=300, help="test sketches")
@@ -287,7 +287,7 @@ def main() -> None:
         equal_time.train(SYSTEMS, names, data, given.steps, given.out or Path("runs/translation"))
     else:
         given.out = given.out or Path("docs/results/translation")
-        table(given)
+        table(given, command(given, parser, "data", "zoos", "judge"))
 
 
 if __name__ == "__main__":
