@@ -236,6 +236,9 @@ def test_the_table_of_translation(
     assert all({"cycle_sketch", "cycle_picture"} <= set(rows[n]) for n in ("stargan", "fader"))
     text = (tmp_path / "table.md").read_text()
     assert "| direct | " in text and "| 1.5 |" in text
+    assert "`python benchmarks/translators.py table --zoos " in text.splitlines()[0]
+    apart = [rows[name]["realism"] for name in ("real", *names)]
+    assert len(set(apart)) == len(apart) and min(apart) == apart[0]
     with Image.open(tmp_path / "table.png") as sheet:
         assert sheet.width > 8 * 2 * SIZE and sheet.height > 6 * 2 * SIZE
 
