@@ -313,6 +313,44 @@ def test_train_runs_a_recipe_with_its_flags(tmp_path: Path, capsys: Capture) -> 
     assert zoo.card.provenance["step"] == 2 and list(zoo) == ["E", "R"]
 
 
+DRAWN = """
+
+class Pictures:
+    attributes = {}
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return torch.full((3, 8, 8), index, dtype=torch.uint8), torch.zeros(0, dtype=torch.int64)
+
+
+def batch(s, at):
+    return {"image": cached(Pictures(), workers=1).images / 255}
+
+
+recipe = replace(recipe, batch=batch)
+"""
+
+
+def test_workers_know_the_classes_of_a_recipe(tmp_path: Path) -> None:
+    path, out = tmp_path / "drawn_recipe.py", tmp_path / "run"
+    imports = (
+        "from dataclasses import dataclass, replace\n\nfrom modgan.data.images import cached\n"
+    )
+    path.write_text(RECIPE.replace("from dataclasses import dataclass\n", imports) + DRAWN)
+    assert main(["train", str(path), "--out", str(out), "--steps", "1"]) == 0
+    assert (out / "tiny.safetensors").is_file()
+
+
+@pytest.mark.parametrize("name", ["torch", "random"])
+def test_a_recipe_hides_no_module(tmp_path: Path, capsys: Capture, name: str) -> None:
+    path = tmp_path / f"{name}.py"
+    path.write_text(RECIPE)
+    assert main(["train", str(path)]) == 2
+    assert f"{name}.py: hides Python's module {name}: give the" in capsys.readouterr().err
+
+
 def test_train_shows_the_help_of_the_recipe(tmp_path: Path, capsys: Capture) -> None:
     path = tmp_path / "tiny_recipe.py"
     path.write_text(RECIPE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib.machinery import SourceFileLoader
+from importlib.machinery import PathFinder, SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import ModuleType
@@ -57,8 +57,12 @@ def _report(given: argparse.Namespace, _: Sequence[str]) -> int:
 
 
 def _imported(path: Path) -> ModuleType:
-    """The module that a Python file is; its name is known to `sys.modules`, as training needs."""
-    name = f"modgan_recipe_{path.stem}"
+    """The module that a Python file is, under the name by which worker processes import it."""
+    name = path.stem
+    other = PathFinder.find_spec(name)
+    package = other is not None and (other.origin or "").endswith("__init__.py")
+    if package or name in sys.stdlib_module_names:
+        raise DataError(f"{path}: hides Python's module {name}: give the file another name")
     loader = SourceFileLoader(name, str(path))
     try:
         loader.get_code(name)
