@@ -25,7 +25,7 @@ from PIL import Image
 from torch import Tensor
 
 from modgan.component import Component
-from modgan.components import UnetEncoder
+from modgan.components import PooledCoder, UnetEncoder
 from modgan.data.birds import ATTRIBUTES, Birds
 from modgan.data.cub import CUB, FACTORS
 from modgan.data.images import AttributeImages, DataError, cached, fit, to_tensor
@@ -51,7 +51,7 @@ class Settings(Data):
     shift: int = 4  # pixels that a picture is moved at most
     noise: float = 0.1  # largest standard deviation of the noise, in -1..1
     lr: float = 2e-3
-    steps: int = 1_600
+    steps: int = 3_000
     decay: float = 1.0  # share of the steps, the last, in which the rates fall to 0
     ema: float = 0.98
 
@@ -129,9 +129,11 @@ base = judge("birds_judge", Settings(), pictures, card)
 
 
 def parts(s: Settings) -> dict[str, Component]:
-    """Q, and S, which gives a logit for every pixel."""
+    """Q, for a bird may be anywhere, and S, which gives a logit for every pixel."""
+    labels = {name: list(values) for name, values in pictures(s).attributes.items()}
     where = FeatureSpec(1, s.size, s.size, "logit")
-    return {**base.parts(s), "S": UnetEncoder(image(s.size), where, s.s_width, 0)}
+    Q = PooledCoder(image(s.size), labels, s.channels)
+    return {"Q": Q, "S": UnetEncoder(image(s.size), where, s.s_width, 0)}
 
 
 def segment(parts: Mapping[str, Component], batch: Batch) -> dict[str, Tensor]:

@@ -56,6 +56,7 @@ from modgan.components import (
     PatchDiscriminator,
     PatchEncoder,
     PatchReconstructor,
+    PooledCoder,
     ResidualGenerator,
     ResidualTransformer,
     ShapeGenerator,
@@ -107,6 +108,7 @@ EXAMPLES: dict[str, Callable[[], Component]] = {
     "masked_transformer": lambda: MaskedTransformer(FEATURE, "hair", LABELS, n_res=2),
     "multi_head_discriminator": lambda: MultiHeadDiscriminator(IMAGE, ATTRIBUTES, 4, n_down=2),
     "multi_scale_discriminator": lambda: MultiScaleDiscriminator(IMAGE, width=4, n_layers=2),
+    "pooled_coder": lambda: PooledCoder(IMAGE, ATTRIBUTES, channels=4),
     "noise_coder": lambda: NoiseCoder(IMAGE, n_z=5, channels=4, hidden=16),
     "noise_generator": lambda: NoiseGenerator(FeatureSpec(4, 8, 8, "faces@test"), n_z=5),
     "open_transformer": lambda: OpenTransformer(FEATURE, "hair", LABELS, 1, width=4),
@@ -336,7 +338,17 @@ def test_heads_follow_the_order_of_the_attributes() -> None:
     for name in ("multi_head_discriminator", "label_discriminator"):
         names = list(EXAMPLES[name]().outputs)
         assert names == [*(f"real_{a}" for a in ATTRIBUTES), *ATTRIBUTES]
-    assert list(EXAMPLES["attribute_coder"]().outputs) == list(ATTRIBUTES)
+    for name in ("attribute_coder", "pooled_coder"):
+        assert list(EXAMPLES[name]().outputs) == list(ATTRIBUTES)
+
+
+def test_what_a_pooled_coder_reads_may_lie_anywhere() -> None:
+    Q = PooledCoder(image(64), ATTRIBUTES, channels=4).eval()
+    here = torch.zeros(1, 3, 64, 64)
+    here[..., 16:24, 16:24] = torch.rand(3, 8, 8)
+    there = here.roll((16, -16 + 32), (2, 3))
+    for a, b in zip(Q(here), Q(there), strict=True):
+        torch.testing.assert_close(a, b)
 
 
 def test_several_attributes_share_a_trunk_but_not_their_answers() -> None:

@@ -4,6 +4,7 @@ from modgan.components.coder import AttributeCoder as AttributeCoder
 from modgan.components.coder import BoundedNoiseCoder as BoundedNoiseCoder
 from modgan.components.coder import LabelCoder as LabelCoder
 from modgan.components.coder import NoiseCoder as NoiseCoder
+from modgan.components.coder import PooledCoder as PooledCoder
 from modgan.components.coder import SoftCoder as SoftCoder
 from modgan.components.coder import StyleCoder as StyleCoder
 from modgan.components.discriminator import ConditionalDiscriminator as ConditionalDiscriminator

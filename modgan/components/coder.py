@@ -38,9 +38,7 @@ class AttributeCoder(Component):
     ) -> None:
         super().__init__()
         side = reduced_side(image, 8)
-        if not attributes:
-            raise InterfaceError("a coder needs at least one attribute to read")
-        heads = {name: logits(labels) for name, labels in attributes.items()}
+        heads = _heads(attributes)
         self.declare({"image": image}, heads)
         widths = [image.channels, channels, 2 * channels, 4 * channels]
         self.body = nn.Sequential(
@@ -52,6 +50,41 @@ class AttributeCoder(Component):
         self.heads = nn.ModuleList(
             nn.Linear(4 * channels, spec.channels) for spec in heads.values()
         )
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        h = self.body(image)
+        return tuple(head(h) for head in self.heads)
+
+
+@register("pooled_coder")
+class PooledCoder(Component):
+    """An attribute coder of things that may lie anywhere: what one position shows is enough.
+
+    `n_down` convolutions of stride 2 with batch norm, channels doubling from `channels`, the
+    largest value over all positions, and a linear head per attribute.
+
+    Ports: image (B, 3, H, W) in -1..1 -> per attribute {attribute} (B, n), a logit per label.
+    """
+
+    def __init__(
+        self,
+        image: FeatureSpec,
+        attributes: dict[str, list[str]],
+        channels: int = 32,
+        n_down: int = 4,
+    ) -> None:
+        super().__init__()
+        check_counts("a pooled coder", channels=(channels, 1), n_down=(n_down, 1))
+        reduced_side(image, 2**n_down)
+        heads = _heads(attributes)
+        self.declare({"image": image}, heads)
+        widths = [image.channels, *(channels * 2**i for i in range(n_down))]
+        self.body = nn.Sequential(
+            *(leaky_norm(a, b, 4, 2) for a, b in pairwise(widths)),
+            nn.AdaptiveMaxPool2d(1),
+            nn.Flatten(),
+        )
+        self.heads = nn.ModuleList(nn.Linear(widths[-1], spec.channels) for spec in heads.values())
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         h = self.body(image)
@@ -265,6 +298,13 @@ def _icgan_trunk(image: FeatureSpec, channels: int, hidden: int) -> nn.Sequentia
 def _rectified(layer: nn.Conv2d) -> nn.Sequential:
     """A convolution, ReLU."""
     return nn.Sequential(layer, nn.ReLU(inplace=True))
+
+
+def _heads(attributes: dict[str, list[str]]) -> dict[str, FeatureSpec]:
+    """Logits for every attribute."""
+    if not attributes:
+        raise InterfaceError("a coder needs at least one attribute to read")
+    return {name: logits(labels) for name, labels in attributes.items()}
 
 
 def _halving(n_in: int, n_out: int) -> nn.Sequential:

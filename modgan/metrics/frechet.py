@@ -42,7 +42,7 @@ def _root(matrix: Tensor) -> Tensor:
 
 
 def features(judge: Component, pictures: Tensor) -> Tensor:
-    """What an `attribute_coder` reads its labels from, (N, C), of pictures (N, 3, H, W)."""
+    """What a judge reads its labels from, (N, C), of pictures (N, 3, H, W)."""
     body = judge.get_submodule("body")
     with torch.inference_mode():
         return torch.cat([body(some) for some in torch.split(pictures, BATCH)])
