@@ -16,7 +16,8 @@ beyond it is taken for background, and gets painted there.
 The published losses alone fail on small budgets. There, the code of the background is read off it
 like the others (InfoGAN), masks are kept to a bird's size, the child's like the parent's, and near
 0 and 1, and children are read on others' parents, too: weights that are 0 in the variant `paper`.
-The parent is read off its mask, and all codes off noisy, mirrored and shifted pictures.
+The parent is read off its mask, and all codes off noisy, mirrored and shifted pictures. Features
+of the stages have half the side of the picture, which saves a third of the time.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from hierarchy_critics import (
     Hierarchy,
     critic_phases,
     critics,
-    doublings,
+    growths,
     painted_by,
 )
 from PIL import Image
@@ -65,7 +66,7 @@ class Settings(Hierarchy):
 
 def parts(s: Settings) -> dict[str, Component]:
     """What is trained, by name."""
-    labels, n = labels_of(s), doublings(s.size)
+    labels, n = labels_of(s), growths(s)
     widths = (*(s.width * 2**i for i in range(n - 1, -1, -1)), s.width)
     behind = StageGenerator(
         "background", labels["background"], widths, s.n_z, "background@training"

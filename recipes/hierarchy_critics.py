@@ -43,7 +43,7 @@ Parts = Mapping[str, Component]
 Terms = dict[str, Tensor]
 STRIDES = {16: (2, 1), 22: (2, 2), 34: (2, 2, 1)}  # pixels that a patch has -> of which critic
 SHIFT = 12 / 64  # sides of the picture that readers of codes see it shifted by at most
-RAMP = 2_000  # steps in which the term "binary" rises to its weight
+RAMP = 1_000  # steps in which the term "binary" rises to its weight
 
 
 @dataclass(frozen=True)
@@ -55,20 +55,21 @@ class Hierarchy(Codes):
     d_parent: int = 16  # of D_parent, and of the critic of the background's code
     d_child: int = 24  # of D_child
     batch: int = 16
-    lr: float = 2e-4
+    lr: float = 4e-4
     w_patch: float = 10.0  # real or made, of patches of the background
     w_background_code: float = 1.0  # the background's code is read off it; 0 leaves that out
-    w_area: float = 10.0  # how far the mean of the parent's mask leaves its bounds
-    least_area: float = 0.06  # share of the picture that a parent covers at least
-    most_area: float = 0.28  # and at most
+    w_area: float = 100.0  # how far the means of both masks leave their bounds
+    least_area: float = 0.08  # share of the picture that a mask covers at least
+    most_area: float = 0.38  # and at most
     w_outlines: float = 10.0  # mean difference of the child's mask and the parent's
-    w_binary: float = 5.0  # masks between 0 and 1, mean m(1 − m), after 2,000 steps
+    w_binary: float = 10.0  # masks between 0 and 1, mean m(1 − m), after 1,000 steps
     w_free: float = 1.0  # codes of children that are not the parent's; 0 leaves that out
     outline: bool = True  # the parent's code is read off its mask in the place of its cut
     jitter: float = 0.1  # noise on what codes are read off, then also mirrored and shifted
-    w_r1: float = 1.0  # penalty on the critics' slope at real pictures
+    w_r1: float = 5.0  # penalty on the critics' slope at real pictures
     r1_every: int = 8  # steps between such penalties
     n_res: int = 1  # residual blocks of a stage
+    coarse: int = 2  # pixels a side that a position of a stage's feature paints: 1, 2, 4
 
 
 SMOKE: dict[str, Any] = {  # what a smoke run changes
@@ -78,6 +79,7 @@ SMOKE: dict[str, Any] = {  # what a smoke run changes
     "parents": 2,
     "children": 4,
     "n_z": 4,
+    "coarse": 1,
     "d_background": 4,
     "d_parent": 2,
     "d_child": 2,
@@ -100,6 +102,8 @@ PUBLISHED: dict[str, Any] = {  # as the papers have it, on CUB at 128²
     "d_background": 64,
     "d_child": 64,
     "n_res": 2,
+    "coarse": 1,
+    "lr": 2e-4,
     "w_background_code": 0.0,
     "w_area": 0.0,
     "w_outlines": 0.0,
@@ -122,6 +126,16 @@ def doublings(size: int) -> int:
     return size.bit_length() - 3
 
 
+def growths(s: Hierarchy) -> int:
+    """How often 4×4 doubles to the features of stages."""
+    side = s.size // max(1, s.coarse)
+    if s.coarse not in (1, 2, 4) or side < 8:
+        raise TrainingError(
+            f"--coarse {s.coarse}: expects 1, 2 or 4 pixels, and features of 8 positions at least"
+        )
+    return doublings(s.size) - s.coarse.bit_length() + 1
+
+
 def read_widths(size: int, width: int, most: int) -> tuple[int, ...]:
     """Channels of a reader of pictures: doubled at each halving, up to `most` widths, then 8."""
     return (*(width * min(2**i, most) for i in range(doublings(size))), 8 * width)
@@ -137,11 +151,11 @@ def painted_by(
     child = dress.outputs["feature"]
     made = (
         behind,
-        BackgroundPainter(behind.outputs["feature"], picture),
+        BackgroundPainter(behind.outputs["feature"], picture, s.coarse),
         inner,
-        StagePainter(feature, picture, "parent"),
+        StagePainter(feature, picture, "parent", s.coarse),
         dress,
-        StagePainter(child, picture, "child"),
+        StagePainter(child, picture, "child", s.coarse),
     )
     return dict(zip(STAGES, made, strict=True))
 
@@ -286,17 +300,21 @@ def painting_loss(parts: Parts, batch: Batch) -> Terms:
     patches, background = parts["D_background"](behind(batch, out.background))
     codes_read = reading_loss(parts, batch, out)
     real, _ = parts["D_child"](out.image)
-    least, most = batch["area"]
-    area = out.mask_parent.mean((1, 2, 3))
+    masks = torch.stack([out.mask_parent, out.mask_child])
     return {
         "patch": logistic_g(patches),
         "background": bce(background, 1.0),
         "real": logistic_g(real),
-        "area": (F.relu(least - area) + F.relu(area - most)).mean(),
-        "binary": batch["sharp"]
-        * torch.stack([(m - m**2).mean() for m in (out.mask_parent, out.mask_child)]).mean(),
+        "area": beyond(masks, batch["area"]),
+        "binary": batch["sharp"] * (masks - masks**2).mean(),
         **codes_read,
     }
+
+
+def beyond(masks: Tensor, bounds: tuple[float, float]) -> Tensor:
+    """How far the means of masks (…, 1, H, W) lie outside the bounds."""
+    area, (least, most) = masks.mean((-3, -2, -1)), bounds
+    return (F.relu(least - area) + F.relu(area - most)).mean()
 
 
 def reading_loss(parts: Parts, batch: Batch, out: Painted) -> Terms:

@@ -12,7 +12,9 @@ stage is `mixnmatch_birds_features.py`.
 The official program sets the G that learns back to its average after every epoch (it saves the
 average and takes it up again); here G goes on as it is, and the encoders are averaged, too. It
 norms real and made pictures apart in the encoders, which can then differ between them: on small
-budgets they go through in one batch. For the losses that are not published see `finegan_birds.py`.
+budgets they go through in one batch. There, objects are also painted again of the codes read off
+them (`w_again`), and the four critics of pairs count a fifth each, for together they outdo D_child.
+For the other losses that are not published see `finegan_birds.py`.
 """
 
 from __future__ import annotations
@@ -52,14 +54,15 @@ PREDICTED = {"z": 5.0, "b": 5.0, "p": 10.0, "c": 10.0}  # weights of naming the 
 class Settings(Hierarchy):
     """Every knob once."""
 
-    width: int = 12  # channels that the background's stage ends with
-    channels: int = 12  # of the parent's feature, and of the child's
-    child_width: int = 12  # inside the child stage
+    width: int = 32  # channels that the background's stage ends with
+    channels: int = 16  # of the parent's feature, and of the child's
+    child_width: int = 16  # inside the child stage
     q_width: int = 8  # of the first convolution of an encoder
     pair_width: int = 8  # of a critic of pairs
     pair_hidden: int = 96  # numbers in which such a critic holds a picture, and a code
     together: bool = True  # encoders norm real and made pictures as one batch
-    w_pairs: float = 1.0
+    w_pairs: float = 0.2
+    w_again: float = 30.0  # L1 of objects painted again of the codes read off them; 0 leaves it out
     w_penalty: float = 10.0  # on the slope of the critics of pairs
     steps: int = 12_000
     decay: float = 0.2  # share of the steps, the last, in which the rates fall to 0
@@ -68,7 +71,7 @@ class Settings(Hierarchy):
 
 def parts(s: Settings) -> dict[str, Component]:
     """What is trained, by name."""
-    labels, n, picture = labels_of(s), shared.doublings(s.size), image(s.size)
+    labels, n, picture = labels_of(s), shared.growths(s), image(s.size)
     grown = tuple(s.width * 2**i for i in range(n - 1, 0, -1))
     scene, shape = (*grown, 2 * s.width, s.width), (*grown, s.channels, s.channels)
     behind = StageGenerator("background", labels["background"], scene, s.n_z, "background@training")
@@ -76,7 +79,7 @@ def parts(s: Settings) -> dict[str, Component]:
     widths = read_widths(s.size, s.q_width, 16)
     ports = {"z": FeatureSpec(s.n_z, space="normal")}
     ports |= {name: onehot(name, values) for name, values in labels.items()}
-    looks = tuple(s.pair_width * 2**i for i in range(n))
+    looks = tuple(s.pair_width * 2**i for i in range(shared.doublings(s.size)))
     return {
         **shared.painted_by(s, behind, inner, s.child_width, s.channels),
         "Q_z": BoundedNoiseCoder(picture, s.n_z, widths),
@@ -98,7 +101,7 @@ def batch(s: Settings, at: Share) -> Batch:
     free = codes(s, s.batch, at.own(s.seed + 2), tied=False)
     made = shared.batch(s, at, s.batch)
     named = {f"free_{name}": value for name, value in free.items()}
-    return {**made, **named, "together": s.together}
+    return {**made, **named, "together": s.together, "again": s.w_again > 0}
 
 
 def read(parts: Parts, batch: Batch) -> dict[str, Tensor]:
@@ -166,6 +169,12 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
     encoded = judged(parts, batch["objects"], read(parts, batch))
     generated = judged(parts, made(parts, batch).image, told(parts, batch))
     terms = shared.painting_loss(parts, batch)
+    if batch["again"]:
+        codes = {port: read(parts, batch)[k] for k, port in CODES.items()}
+        again = painted(parts, codes)
+        terms["again"] = l1(again.image, batch["objects"])
+        masks = torch.stack([again.mask_parent, again.mask_child])
+        terms["area"] = terms["area"] + shared.beyond(masks, batch["area"])
     return {**terms, "pairs": apart(generated, encoded), **named(parts, batch)}
 
 
@@ -180,6 +189,7 @@ def phases(s: Settings) -> list[Phase]:
     """Which parts learn what, and at what rate."""
     trained = (*shared.learned_with_g(s), "Q_*")
     weights = {**shared.painting_weights(s), "pairs": s.w_pairs, **PREDICTED}
+    weights |= {"again": s.w_again} if s.w_again else {}
     critic = {"pairs": 1.0, "penalty": s.w_penalty}
     return [
         *shared.critic_phases(s),
@@ -214,8 +224,9 @@ recipe = Recipe(
 )
 
 sizes = {"width": 32, "channels": 16, "child_width": 32, "q_width": 64, "d_parent": 32}
-pairs = {"pair_width": 16, "pair_hidden": 512}
-paper = Settings(**PUBLISHED, **sizes, **pairs, together=False, batch=12, steps=600 * 982)
+pairs = {"pair_width": 16, "pair_hidden": 512, "w_pairs": 1.0}
+plain: dict[str, Any] = {"together": False, "w_again": 0.0}
+paper = Settings(**PUBLISHED, **sizes, **pairs, **plain, batch=12, steps=600 * 982)
 recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
 
 if __name__ == "__main__":

@@ -73,17 +73,22 @@ def fooled(s: Gentle, parts: Parts, fake: Values) -> Tensor:
 
 
 def judged(s: Gentle, parts: Parts, real: Values, fake: Values) -> Terms:
-    """The terms of the critics; those who made `fake` learn nothing from them.
-
-    Whether a step has the penalty is drawn with torch's generator, which the step has seeded.
-    """
+    """The terms of the critics; those who made `fake` learn nothing from them."""
     real = {name: real[name] for name in fake}
     made = {name: x.detach() for name, x in fake.items()}
     scores = (each(parts, "D", blurred(s, x)) for x in (real, made))
     terms = {"adv": summed(lambda *some: over_scales(lsgan_d, *some), *scores)}
+    return penalised(s, terms, lambda: penalty(parts, real))
+
+
+def penalised(s: Gentle, terms: Terms, slope: Callable[[], Tensor]) -> Terms:
+    """The terms of critics and, at some steps, their penalty.
+
+    Whether a step has it is drawn with torch's generator, which the step has seeded.
+    """
     if s.w_r1:
         due = torch.rand(()) * s.r1_every < 1
-        terms["r1"] = penalty(parts, real) if due else terms["adv"].new_zeros(())
+        terms["r1"] = slope() if due else terms["adv"].new_zeros(())
     return terms
 
 

@@ -93,6 +93,36 @@ def test_the_paper_variants_have_the_official_sizes() -> None:
         assert first.weights == {"real": 10.0, "fake": 10.0, "background": 1.0, "r1": 0.0}
 
 
+@pytest.mark.parametrize("recipe", [finegan_birds.recipe, mixnmatch_birds.recipe])
+def test_features_of_stages_are_as_coarse_as_asked(recipe: Recipe) -> None:
+    for coarse in (1, 2, 4):
+        parts = recipe.parts(small(recipe, coarse=coarse))
+        side = 32 // coarse
+        assert parts["G_parent"].outputs["feature"].shape[1:] == (side, side)
+        assert parts["R_child"].outputs["image"].shape[1:] == (32, 32)
+    for wrong in (0, 3, 8):
+        with pytest.raises(TrainingError, match=f"--coarse {wrong}: expects 1, 2 or 4"):
+            recipe.parts(small(recipe, coarse=wrong))
+    assert recipe.variants["paper"].settings.coarse == 1
+
+
+def test_objects_are_painted_again_of_their_codes() -> None:
+    recipe = mixnmatch_birds.recipe
+    s = small(recipe)
+    parts, batch = recipe.parts(s), recipe.batch(s, Share(0))
+    terms = mixnmatch_birds.g_loss(parts, batch)
+    assert 0 < terms["again"].item() < 2
+    learn = [next(parts[name].parameters()) for name in (*STAGES, "Q_z", "Q_b", "Q_p", "Q_c")]
+    assert all(each.abs().sum() > 0 for each in torch.autograd.grad(terms["again"], learn))
+    wide = mixnmatch_birds.g_loss(parts, {**recipe.batch(s, Share(0)), "area": (0.9, 1.0)})
+    assert wide["area"].item() > 0.5, "masks of made pictures and of those painted again"
+    without = small(recipe, w_again=0.0)
+    assert "again" not in mixnmatch_birds.g_loss(parts, recipe.batch(without, Share(0)))
+    assert "again" not in recipe.phases(without)[-1].weights
+    paper = recipe.variants["paper"].settings
+    assert (paper.w_again, paper.w_pairs, paper.lr) == (0.0, 1.0, 2e-4)
+
+
 @pytest.mark.parametrize("tied", [False, True])
 def test_codes_are_tied_as_asked(tied: bool) -> None:
     s = small(finegan_birds.recipe, tied_background=tied, backgrounds=3, parents=2, children=4)

@@ -87,7 +87,11 @@ CODES = {"hair": onehot("hair", LABELS), "labels": flags(["young", "bald"])}
         (lambda: ChildTransformer(WHOLE, "hair", LABELS, channels=0), r"65536, got \[0, 16, 16\]"),
         (lambda: BackgroundPainter(FEATURE, IMAGE), r"1 times gives \[4, 4\], not 3×16×16"),
         (lambda: StagePainter(FEATURE, IMAGE, "hair"), r"1 times gives \[4, 4\], not 3×16×16"),
-        (lambda: UnetEncoder(IMAGE, FEATURE), "feature of their size; got 3×16×16 .* and 8×4×4"),
+        (
+            lambda: UnetEncoder(IMAGE, FeatureSpec(8, 12, 12)),
+            "feature of their size or of a half, .*; got 3×16×16 .* and 8×12×12",
+        ),
+        (lambda: UnetEncoder(IMAGE, FeatureSpec(8, 32, 32)), "got 3×16×16 .* and 8×32×32"),
         (lambda: UnetEncoder(image(24), WHOLE), "pictures of 8, 16, 32, … pixels and makes"),
         (lambda: UnetEncoder(image(4), FEATURE), "got 3×4×4 of image.-1,1. and 8×4×4"),
         (lambda: SoftCoder(image(40), "hair", LABELS), "square pictures of a multiple of 32, got"),

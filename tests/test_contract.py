@@ -71,7 +71,7 @@ from modgan.components import (
     UnetEncoder,
     UpsampleReconstructor,
 )
-from modgan.spec import FeatureSpec, flags, image, onehot
+from modgan.spec import FeatureSpec, InterfaceError, flags, image, onehot
 from modgan.zoo import Card, Zoo, load
 
 B = 3
@@ -340,6 +340,22 @@ def test_heads_follow_the_order_of_the_attributes() -> None:
         assert names == [*(f"real_{a}" for a in ATTRIBUTES), *ATTRIBUTES]
     for name in ("attribute_coder", "pooled_coder"):
         assert list(EXAMPLES[name]().outputs) == list(ATTRIBUTES)
+
+
+def test_stages_may_be_coarser_than_their_picture() -> None:
+    half, picture = FeatureSpec(6, 8, 8, "faces@test"), torch.rand(B, 3, 16, 16)
+    feature = UnetEncoder(IMAGE, half, width=4)(picture)
+    assert feature.shape == (B, 6, 8, 8)
+    image, mask, _ = StagePainter(half, IMAGE, "hair", 2)(feature, picture)
+    assert image.shape == picture.shape and mask.shape == (B, 1, 16, 16)
+    assert BackgroundPainter(half, IMAGE, 2)(feature).shape == picture.shape
+    # the weights do not depend on it: the same as of a feature that was enlarged before
+    wide, large = BackgroundPainter(half, IMAGE, 2), BackgroundPainter(WHOLE, IMAGE)
+    large.load_state_dict(wide.state_dict())
+    enlarged = feature.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    torch.testing.assert_close(wide(feature), large(enlarged))
+    with pytest.raises(InterfaceError, match=r"enlarges .* 1 times gives"):
+        StagePainter(half, IMAGE, "hair")
 
 
 def test_what_a_pooled_coder_reads_may_lie_anywhere() -> None:

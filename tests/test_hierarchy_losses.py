@@ -82,19 +82,19 @@ def test_the_hard_phase_takes_the_codes_told_worst() -> None:
 def test_masks_have_their_terms() -> None:
     recipe = finegan_birds.recipe
     s = small(recipe, w_free=0.0)
-    parts, batch = recipe.parts(s), recipe.batch(s, Share(1000))
+    parts, batch = recipe.parts(s), recipe.batch(s, Share(500))
     made = hierarchy_critics.made(parts, batch)
     quarter = torch.zeros_like(made.mask_parent)
     quarter[:, :, :16, :16] = 1
     batch["made"] = made._replace(mask_parent=quarter, mask_child=torch.full_like(quarter, 0.75))
     terms = hierarchy_critics.painting_loss(parts, {**batch, "area": (0.3, 0.9)})
-    assert terms["area"].item() == pytest.approx(0.05)
+    assert terms["area"].item() == pytest.approx((0.05 + 0.0) / 2)
     assert terms["outlines"].item() == pytest.approx(0.25 * 0.25 + 0.75 * 0.75)
-    assert terms["binary"].item() == pytest.approx(0.1875 / 2 / 2)  # half of it at step 1,000
+    assert terms["binary"].item() == pytest.approx(0.1875 / 2 / 2)  # half of it at step 500
     terms = hierarchy_critics.painting_loss(parts, {**batch, "area": (0.1, 0.2), "sharp": 1.0})
-    assert terms["area"].item() == pytest.approx(0.05)
+    assert terms["area"].item() == pytest.approx((0.05 + 0.55) / 2)
     assert terms["binary"].item() == pytest.approx(0.1875 / 2)
-    assert [recipe.batch(s, Share(step))["sharp"] for step in (0, 500, 9000)] == [0.0, 0.25, 1.0]
+    assert [recipe.batch(s, Share(step))["sharp"] for step in (0, 500, 9000)] == [0.0, 0.5, 1.0]
 
 
 def test_readers_of_codes_cannot_read_places() -> None:

@@ -146,12 +146,13 @@ class SharedEncoder(Component):
 
 @register("unet_encoder")
 class UnetEncoder(Component):
-    """MixNMatch's shape encoder S: a U-Net that keeps every position of the picture.
+    """MixNMatch's shape encoder S: a U-Net that keeps every position of the feature it makes.
 
     Halvings down to 2×2, their channels doubling from `width` to 16·width; on the way back every
     doubling reads what had its size on the way down, too. `n_res` residual blocks end it.
 
-    Ports: image (B, 3, H, H) in -1..1 -> feature (B, C, H, H), that of the zoo it joins.
+    Ports: image (B, 3, H, H) in -1..1 -> feature (B, C, h, h), that of the zoo it joins; h is H, as
+    published, or H/2, H/4, …
     Li et al., MixNMatch, CVPR 2020.
     """
 
@@ -164,11 +165,11 @@ class UnetEncoder(Component):
                 f"a U-Net has a width of 1 or more and 0 residual blocks or more, got width "
                 f"{width}, n_res {n_res}"
             )
-        self.declare({"image": image}, {"feature": _of_one_size(feature, image)})
-        n_down = (image.height or 0).bit_length() - 2
+        self.declare({"image": image}, {"feature": _reached(feature, image)})
+        n_down, n_up = (side.bit_length() - 2 for side in (image.shape[1], feature.shape[1]))
         down = [width * min(2**i, 16) for i in range(n_down)]
-        up = [down[-1] // 2, *reversed(down[1:-1]), feature.channels]
-        beside = [0, *reversed(down[:-1])]  # the channels that lie beside what comes up
+        up = [*[down[-1] // 2, *reversed(down[1:-1])][: n_up - 1], feature.channels]
+        beside = [0, *reversed(down[:-1])][:n_up]  # the channels that lie beside what comes up
         read = [a + b for a, b in zip([down[-1], *up[:-1]], beside, strict=True)]
         self.stem = nn.Sequential(same_block(image.channels, width), same_block(width, width))
         self.down = nn.ModuleList(
@@ -191,14 +192,15 @@ class UnetEncoder(Component):
         return self.blocks(h)
 
 
-def _of_one_size(feature: FeatureSpec, image: FeatureSpec) -> FeatureSpec:
-    """`feature`, checked to have the size of the picture, a square of a power of two."""
-    side = image.height or 0
+def _reached(feature: FeatureSpec, image: FeatureSpec) -> FeatureSpec:
+    """`feature`, checked to be the picture or halvings of it, squares of powers of two."""
+    side, reached = image.height or 0, feature.height or 0
     square = side == image.width and side >= 8 and not side & (side - 1)
-    if not square or feature.shape[1:] != image.shape[1:]:
+    halved = reached == feature.width and reached >= 4 and not reached & (reached - 1)
+    if not square or not halved or reached > side:
         raise InterfaceError(
-            "a U-Net needs pictures of 8, 16, 32, … pixels and makes a feature of their size; "
-            f"got {image} and {feature}"
+            "a U-Net needs pictures of 8, 16, 32, … pixels and makes a feature of their size or "
+            f"of a half, a quarter, … of it, 4 positions at least; got {image} and {feature}"
         )
     return feature
 

@@ -208,18 +208,21 @@ class ConditionalReconstructor(Component):
 class BackgroundPainter(Component):
     """A 3×3 convolution with tanh: the first picture of the hierarchy, that others paint over.
 
-    Ports: feature (B, C, H, W) -> image (B, 3, H, W) in -1..1.
+    `factor` is how many pixels a side a position of the feature paints; published: 1.
+
+    Ports: feature (B, C, H, W) -> image (B, 3, factor·H, factor·W) in -1..1.
     Singh et al., FineGAN, CVPR 2019; Li et al., MixNMatch, CVPR 2020.
     """
 
-    def __init__(self, feature: FeatureSpec, image: FeatureSpec) -> None:
+    def __init__(self, feature: FeatureSpec, image: FeatureSpec, factor: int = 1) -> None:
         super().__init__()
-        self.declare({"feature": feature}, {"image": enlarged(feature, 1, image)})
+        self.declare({"feature": feature}, {"image": enlarged(feature, factor, image)})
+        self.enlarge = _repeated(factor)
         self.head = nn.Conv2d(feature.channels, image.channels, 3, padding=1, bias=False)
         orthogonal_init(self)
 
     def forward(self, feature: Tensor) -> Tensor:
-        return torch.tanh(self.head(feature))
+        return torch.tanh(self.head(self.enlarge(feature)))
 
 
 @register("stage_painter")
@@ -227,27 +230,37 @@ class StagePainter(Component):
     """Paints a stage over the picture so far: x′ = m·f + (1 − m)·x, cut = m·f.
 
     Foreground f = tanh(conv(h)) and mask m = σ(conv(h)) are read from the feature h; the cut is
-    what the critic of the stage's code looks at.
+    what the critic of the stage's code looks at. `factor` is how many pixels a side a position of
+    the feature paints; published: 1.
 
-    Ports: feature (B, C, H, W), image (B, 3, H, W) in -1..1, the canvas -> image (B, 3, H, W) in
-    -1..1, mask_{stage} (B, 1, H, W) in 0..1, cut_{stage} (B, 3, H, W) in -1..1.
+    Ports: feature (B, C, h, w), image (B, 3, H, W) in -1..1, the canvas -> image (B, 3, H, W) in
+    -1..1, mask_{stage} (B, 1, H, W) in 0..1, cut_{stage} (B, 3, H, W) in -1..1; H = factor·h.
     Singh et al., FineGAN, CVPR 2019; Li et al., MixNMatch, CVPR 2020.
     """
 
-    def __init__(self, feature: FeatureSpec, image: FeatureSpec, stage: str) -> None:
+    def __init__(
+        self, feature: FeatureSpec, image: FeatureSpec, stage: str, factor: int = 1
+    ) -> None:
         super().__init__()
         self.declare(
-            {"feature": feature, "image": enlarged(feature, 1, image)},
+            {"feature": feature, "image": enlarged(feature, factor, image)},
             {"image": image, f"mask_{stage}": mask(image), f"cut_{stage}": image},
         )
+        self.enlarge = _repeated(factor)
         self.foreground = nn.Conv2d(feature.channels, image.channels, 3, padding=1, bias=False)
         self.mask = nn.Conv2d(feature.channels, 1, 3, padding=1, bias=False)
         orthogonal_init(self)
 
     def forward(self, feature: Tensor, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        feature = self.enlarge(feature)
         m = torch.sigmoid(self.mask(feature))
         cut = torch.tanh(self.foreground(feature)) * m
         return cut + image * (1 - m), m, cut
+
+
+def _repeated(factor: int) -> nn.Module:
+    """Every position `factor` times in both directions."""
+    return nn.Upsample(scale_factor=factor) if factor > 1 else nn.Identity()
 
 
 def enlarged(feature: FeatureSpec, factor: int, image: FeatureSpec) -> FeatureSpec:

@@ -149,7 +149,7 @@ def _texture(rng: np.random.Generator, shape: Shape | None) -> Texture:
 def _pose(rng: np.random.Generator) -> Pose:
     u = rng.uniform
     return Pose(
-        x=u(-1, 1), y=u(-1, 1), size=u(0.46, 0.64),
+        x=u(-1, 1), y=u(-1, 1), size=u(0.6, 0.8),
         facing=_one(rng, ("left", "right")), tilt=math.radians(u(-12, 12)),
         nod=math.radians(u(-14, 14)), wing=_one(rng, ("folded", "raised")),
         flap=math.radians(u(-18, 18)),
