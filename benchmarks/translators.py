@@ -72,7 +72,6 @@ COLUMNS = {
     "parameters": ("parameters", "{:,}"),
     "steps": ("steps", "{:,}"),
     "minutes": ("minutes", "{}"),
-    "milliseconds": ("ms a picture", "{:.0f}"),
 }
 ROWS = 4  # of the sheet, in either direction
 Scores = dict[str, Any]
@@ -118,7 +117,6 @@ def measure(zoo: modgan.Zoo, judge: modgan.Component, truth: Truth, seed: int) -
         "to_picture": domain_read(judge, b, made),
         "realism": _unlike(judge, made, truth),
         "diversity": _diversity(judge, there, truth) if there.samples else 0.0,
-        "milliseconds": equal_time.milliseconds(lambda at: there(x[at % len(x)][None])),
     }
     guided = f"{a}_to_{b}_guided" in zoo.card.graphs
     if guided:
@@ -145,15 +143,11 @@ def _paired(zoo: modgan.Zoo, judge: modgan.Component, truth: Truth, rng: torch.G
     """CoGAN's figures, of pairs that it draws: it has no way from a given picture."""
     a, b = truth.domains
     pairs = drawn_pairs(zoo, len(truth.sketches), rng)
-    graph, z = zoo.graph("pair"), torch.randn(1, *zoo["G"].inputs["z"].shape, generator=rng)
-    with torch.inference_mode():
-        spent = equal_time.milliseconds(lambda at: graph(z=z))
     return {
         "content": edge_f1(pairs[b], pairs[a]).mean().item(),
         "to_picture": domain_read(judge, b, pairs[b]),
         "to_sketch": domain_read(judge, a, pairs[a]),
         "realism": _unlike(judge, pairs[b], truth),
-        "milliseconds": spent,
     }
 
 
