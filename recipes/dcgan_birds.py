@@ -39,8 +39,8 @@ class Settings(Data):
     channels: int = 16  # of the feature between G and R, at half the picture's side
     d_width: int = 24  # of the first convolution of D
     batch: int = 16
-    lr: float = 2e-4
-    w_r1: float = 1.0  # penalty on D's slope at real pictures
+    lr: float = 4e-4
+    w_r1: float = 5.0  # penalty on D's slope at real pictures
     r1_every: int = 8  # steps between such penalties
     steps: int = 12_000
     decay: float = 0.2  # share of the steps, the last, in which the rates fall to 0

@@ -55,7 +55,7 @@ CANDIDATES = 10  # batches of codes of which the worst told make one
 class Settings(Hierarchy):
     """Every knob once."""
 
-    width: int = 16  # channels that G's first stages end with
+    width: int = 32  # channels that G's first stages end with
     channels: int = 16  # of the parent's feature, and inside the child stage
     child_channels: int = 16  # of the child's feature
     hard: int = 0  # steps, the last, of which every second takes the codes told worst
