@@ -18,20 +18,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
+import translation
 from domains_data import two
 from torch import Tensor
-from translation import (
-    PAPER,
-    TINY,
-    Parts,
-    Styled,
-    Terms,
-    Values,
-    critics,
-    styled,
-    styled_coders,
-    unpaired,
-)
+from translation import PAPER, TINY, Parts, Styled, Terms, Values, critics, styled, unpaired
 from translation_scores import guiding
 from translation_sheets import styling
 from translation_terms import d_weights, each, fooled, judged, new_styles, summed, swapped
@@ -59,7 +49,7 @@ class Settings(Styled):
 
 def parts(s: Settings) -> dict[str, Component]:
     """What is trained, by name."""
-    return styled_coders(s, two(s), "content@training") | critics(s, two(s))
+    return translation.styled_coders(s, two(s), "content@training") | critics(s, two(s))
 
 
 def decoded(parts: Parts, content: Values, style: Values) -> dict[str, Tensor]:
