@@ -17,7 +17,7 @@ The published losses alone fail on small budgets. There, the code of the backgro
 like the others (InfoGAN), masks are kept to a bird's size, the child's like the parent's, and near
 0 and 1, and children are read on others' parents, too: weights that are 0 in the variant `paper`.
 The parent is read off its mask, and all codes off noisy, mirrored and shifted pictures. Features
-of the stages have half the side of the picture, which saves a third of the time.
+of the stages have half the side of the picture, so that convolutions are cheaper.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ The official program sets the G that learns back to its average after every epoc
 average and takes it up again); here G goes on as it is, and the encoders are averaged, too. It
 norms real and made pictures apart in the encoders, which can then differ between them: on small
 budgets they go through in one batch. There, objects are also painted again of the codes read off
-them (`w_again`), and the four critics of pairs count a fifth each, for together they outdo D_child.
+them (`w_again`), and the four critics of pairs count a fifth each, lest they outdo D_child.
 For the other losses that are not published see `finegan_birds.py`.
 """
 
