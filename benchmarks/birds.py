@@ -39,6 +39,7 @@ from modgan.metrics.mixing import (
     distance,
     free_codes,
     iou,
+    kin,
     see,
     sizes,
 )
@@ -131,7 +132,7 @@ def realism(
     real, n = features(Q, truth.pictures), len(truth.pictures)
     found = {
         "other real birds": frechet(features(Q, truth.others), real),
-        "this zoo": frechet(features(Q, tied(zoo, n, seed)), real),
+        "this zoo": frechet(features(Q, tied(zoo, truth.others, n, seed)), real),
     }
     if baseline is not None:
         rng = torch.Generator().manual_seed(seed)
@@ -143,10 +144,10 @@ def realism(
     return found
 
 
-def tied(zoo: modgan.Zoo, count: int, seed: int) -> Tensor:
-    """Pictures of codes tied as in training; backgrounds with codes of their own are drawn."""
+def tied(zoo: modgan.Zoo, pictures: Tensor, count: int, seed: int) -> Tensor:
+    """Pictures of codes tied as real ones are; backgrounds with codes of their own are drawn."""
     codes, n = free_codes(zoo, count, torch.Generator().manual_seed(seed)), sizes(zoo)
-    codes["parent"] = codes["child"] * n["parent"] // n["child"]
+    codes["parent"] = kin(zoo, pictures)[codes["child"]]
     if n["background"] == n["child"]:
         codes["background"] = codes["child"]
     return in_batches(zoo, onehot_codes(zoo, codes["z"], codes)).image
@@ -164,13 +165,13 @@ def _share(flags: Tensor) -> float:
 # --- figures ----------------------------------------------------------------------------------
 
 
-def stages(zoo: modgan.Zoo, seed: int) -> Image.Image:
-    """Every child, up to 16, stage by stage."""
+def stages(zoo: modgan.Zoo, pictures: Tensor, seed: int) -> Image.Image:
+    """Every child, up to 16, on its parent, stage by stage."""
     n = sizes(zoo)
     count = min(16, n["child"])
     codes = free_codes(zoo, count, torch.Generator().manual_seed(seed))
     codes["child"] = torch.arange(count)
-    codes["parent"] = codes["child"] * n["parent"] // n["child"]
+    codes["parent"] = kin(zoo, pictures)[:count]
     made = in_batches(zoo, onehot_codes(zoo, codes["z"], codes))
     return sheet(rows(made), TITLES, scale=2)
 
@@ -327,7 +328,7 @@ def main() -> None:
     command = command_of(given)
     what = f"n = {given.n}, {len(truth.mixes.pictures)} mixes, `{command}`"
     write(given.out, page(what, d, found), {"codes": d._asdict(), **found})
-    shown = {"stages": stages(zoo, given.seed), "codes": varied(zoo, given.seed)}
+    shown = {"stages": stages(zoo, truth.others, given.seed), "codes": varied(zoo, given.seed)}
     if modes(zoo):
         shown["mixed"] = four(zoo, truth.mixes)
     for name, figure in shown.items():

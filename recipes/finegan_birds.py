@@ -33,6 +33,7 @@ from hierarchy_critics import (
     PUBLISHED,
     SMOKE,
     Hierarchy,
+    child_stage,
     critic_phases,
     critics,
     growths,
@@ -74,8 +75,8 @@ def parts(s: Settings) -> dict[str, Component]:
     inner = ParentGenerator(
         "parent", labels["parent"], widths, s.channels, s.n_res, s.n_z, "parent@training"
     )
-    stages = painted_by(s, behind, inner, s.channels, s.child_channels)
-    return {**stages, **critics(s, MOST)}
+    dress = child_stage(s, inner.outputs["feature"], s.channels, s.child_channels)
+    return {**painted_by(s, behind, inner, dress), **critics(s, MOST)}
 
 
 def batch(s: Settings, at: Share) -> Batch:

@@ -36,7 +36,7 @@ from modgan.data.boxed import SPARE
 from modgan.layers import resized
 from modgan.losses import bce, classification, logistic_d, logistic_g, patch_weights, r1
 from modgan.metrics.stages import CODES, STAGES, Painted, dressed, onehot_codes, painted
-from modgan.spec import image
+from modgan.spec import FeatureSpec, image
 from modgan.train import Batch, Phase, Share, TrainingError
 
 Parts = Mapping[str, Component]
@@ -68,6 +68,7 @@ class Hierarchy(Codes):
     jitter: float = 0.1  # noise on what codes are read off, then also mirrored and shifted
     w_r1: float = 5.0  # penalty on the critics' slope at real pictures
     r1_every: int = 8  # steps between such penalties
+    critics_from: int = 0  # steps before critics tell real from made
     n_res: int = 1  # residual blocks of a stage
     coarse: int = 2  # pixels a side that a position of a stage's feature paints: 1, 2, 4
 
@@ -142,22 +143,25 @@ def read_widths(size: int, width: int, most: int) -> tuple[int, ...]:
 
 
 def painted_by(
-    s: Hierarchy, behind: Component, inner: Component, width: int, channels: int
+    s: Hierarchy, behind: Component, inner: Component, dress: Component
 ) -> dict[str, Component]:
-    """The six parts, given the first stage of background and parent; sizes of the child stage."""
-    picture, feature = image(s.size), inner.outputs["feature"]
-    labels = labels_of(s)["child"]
-    dress = ChildTransformer(feature, "child", labels, width, channels, s.n_res, "child@training")
-    child = dress.outputs["feature"]
+    """The six parts, given the three that make features of codes."""
+    picture = image(s.size)
     made = (
         behind,
         BackgroundPainter(behind.outputs["feature"], picture, s.coarse),
         inner,
-        StagePainter(feature, picture, "parent", s.coarse),
+        StagePainter(inner.outputs["feature"], picture, "parent", s.coarse),
         dress,
-        StagePainter(child, picture, "child", s.coarse),
+        StagePainter(dress.outputs["feature"], picture, "child", s.coarse),
     )
     return dict(zip(STAGES, made, strict=True))
+
+
+def child_stage(s: Hierarchy, feature: FeatureSpec, width: int, channels: int) -> Component:
+    """T_child as published, `width` channels inside."""
+    labels = labels_of(s)["child"]
+    return ChildTransformer(feature, "child", labels, width, channels, s.n_res, "child@training")
 
 
 def critics(s: Hierarchy, most: int) -> dict[str, Component]:
@@ -206,11 +210,14 @@ def batch(s: Hierarchy, at: Share, count: int) -> Batch:
     return {
         "objects": crops.objects.contiguous(),
         "fulls": crops.fulls.contiguous(),
+        "boxes": crops.boxes,
+        "places": crops.places,
         "weights": patch_weights(crops.boxes, patches, s.field, stride),
         **tied,
         **({"other_child": other} if s.w_free else {}),
         "count": s.batch,
         "area": (s.least_area, s.most_area),
+        "late": float(at.step > s.critics_from),
         "sharp": min(1.0, at.step / RAMP),
         "outline": s.outline,
         "jitter": s.jitter,
@@ -300,15 +307,20 @@ def painting_loss(parts: Parts, batch: Batch) -> Terms:
     patches, background = parts["D_background"](behind(batch, out.background))
     codes_read = reading_loss(parts, batch, out)
     real, _ = parts["D_child"](out.image)
-    masks = torch.stack([out.mask_parent, out.mask_child])
     return {
-        "patch": logistic_g(patches),
-        "background": bce(background, 1.0),
-        "real": logistic_g(real),
-        "area": beyond(masks, batch["area"]),
-        "binary": batch["sharp"] * (masks - masks**2).mean(),
+        "patch": batch["late"] * logistic_g(patches),
+        "background": batch["late"] * bce(background, 1.0),
+        "real": batch["late"] * logistic_g(real),
+        **masks_loss(out, batch),
         **codes_read,
     }
+
+
+def masks_loss(out: Painted, batch: Batch) -> Terms:
+    """How far the areas of both masks leave their bounds, and their pixels both 0 and 1."""
+    masks = torch.stack([out.mask_parent, out.mask_child])
+    binary = batch["sharp"] * (masks - masks**2).mean()
+    return {"area": beyond(masks, batch["area"]), "binary": binary}
 
 
 def beyond(masks: Tensor, bounds: tuple[float, float]) -> Tensor:
@@ -363,7 +375,8 @@ def critic_phases(s: Hierarchy) -> list[Phase]:
     """The phases of D_background and D_child, which come before G's."""
     first = {"real": s.w_patch, "fake": s.w_patch, "background": 1.0, "r1": s.w_r1}
     judging = ("D_child.trunk", "D_child.real")
+    second, late = {"real": 1.0, "r1": s.w_r1}, s.critics_from
     return [
-        Phase("D_background", ("D_background",), background_loss, first, s.lr),
-        Phase("D_child", judging, child_loss, {"real": 1.0, "r1": s.w_r1}, s.lr),
+        Phase("D_background", ("D_background",), background_loss, first, s.lr, start=late),
+        Phase("D_child", judging, child_loss, second, s.lr, start=late),
     ]

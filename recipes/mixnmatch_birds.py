@@ -10,11 +10,13 @@ the codes they were made of. Encoders also name the codes of pictures made of an
 stage is `mixnmatch_birds_features.py`.
 
 The official program sets the G that learns back to its average after every epoch (it saves the
-average and takes it up again); here G goes on as it is, and the encoders are averaged, too. It
-norms real and made pictures apart in the encoders, which can then differ between them: on small
-budgets they go through in one batch. There, objects are also painted again of the codes read off
-them (`w_again`), and the four critics of pairs count a fifth each, lest they outdo D_child.
-For the other losses that are not published see `finegan_birds.py`.
+average and takes it up again); here G goes on as it is, and the encoders are averaged, too.
+
+On small budgets codes are not left to critics to find: `guesses.py` finds those of real pictures.
+Stages know no norm there, a shape is drawn in a frame that the first five entries of z put in place
+(`placed_generator`), encoders take real and made pictures in one batch, and made pictures have the
+parents and children that were found together. Critics of whole pictures come in at the step
+`critics_from`. For the other losses that are not published see `finegan_birds.py`.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import birds_data
+import guesses
 import hierarchy_critics as shared
 import torch
 from birds_data import codes, labels_of
@@ -35,7 +38,10 @@ from modgan.card import Card
 from modgan.component import Component
 from modgan.components import (
     BoundedNoiseCoder,
+    FilmTransformer,
+    LeanGenerator,
     PairDiscriminator,
+    PlacedGenerator,
     ShapeGenerator,
     SoftCoder,
     StageGenerator,
@@ -44,7 +50,7 @@ from modgan.convert.mixnmatch import CODES, GRAPHS
 from modgan.losses import classification, l1, pair_gradient_penalty, wgan_d
 from modgan.metrics.stages import onehot_codes, painted
 from modgan.spec import FeatureSpec, image, onehot
-from modgan.train import Batch, Phase, Recipe, Share, main
+from modgan.train import Batch, Loss, Phase, Recipe, Share, TrainingError, main
 
 MOST = 8  # widths that the channels of a critic grow to; 16 for those of an encoder
 PREDICTED = {"z": 5.0, "b": 5.0, "p": 10.0, "c": 10.0}  # weights of naming the codes
@@ -54,15 +60,17 @@ PREDICTED = {"z": 5.0, "b": 5.0, "p": 10.0, "c": 10.0}  # weights of naming the 
 class Settings(Hierarchy):
     """Every knob once."""
 
-    width: int = 32  # channels that the background's stage ends with
+    guess: bool = True  # lean stages, and codes of real pictures found by guessing
+    width: int = 16  # channels that the background's stage ends with
     channels: int = 16  # of the parent's feature, and of the child's
-    child_width: int = 16  # inside the child stage
-    q_width: int = 8  # of the first convolution of an encoder
+    child_width: int = 24  # inside the child stage
+    n_z: int = 16
+    q_width: int = 16  # of the first convolution of an encoder
     pair_width: int = 8  # of a critic of pairs
     pair_hidden: int = 96  # numbers in which such a critic holds a picture, and a code
-    together: bool = True  # encoders norm real and made pictures as one batch
+    lr_g: float = 5e-4  # of stages and encoders
+    critics_from: int = 4_000
     w_pairs: float = 0.2
-    w_again: float = 30.0  # L1 of objects painted again of the codes read off them; 0 leaves it out
     w_penalty: float = 10.0  # on the slope of the critics of pairs
     steps: int = 12_000
     decay: float = 0.2  # share of the steps, the last, in which the rates fall to 0
@@ -71,23 +79,13 @@ class Settings(Hierarchy):
 
 def parts(s: Settings) -> dict[str, Component]:
     """What is trained, by name."""
-    labels, n, picture = labels_of(s), shared.growths(s), image(s.size)
-    grown = tuple(s.width * 2**i for i in range(n - 1, 0, -1))
-    scene, shape = (*grown, 2 * s.width, s.width), (*grown, s.channels, s.channels)
-    behind = StageGenerator("background", labels["background"], scene, s.n_z, "background@training")
-    inner = ShapeGenerator("parent", labels["parent"], shape, s.n_res + 1, s.n_z, "parent@training")
-    widths = read_widths(s.size, s.q_width, 16)
+    labels, picture = labels_of(s), image(s.size)
     ports = {"z": FeatureSpec(s.n_z, space="normal")}
     ports |= {name: onehot(name, values) for name, values in labels.items()}
     looks = tuple(s.pair_width * 2**i for i in range(shared.doublings(s.size)))
     return {
-        **shared.painted_by(s, behind, inner, s.child_width, s.channels),
-        "Q_z": BoundedNoiseCoder(picture, s.n_z, widths),
-        **{
-            f"Q_{k}": SoftCoder(picture, CODES[k], labels[CODES[k]], widths)
-            for k in CODES
-            if k != "z"
-        },
+        **(lean_stages(s) if s.guess else stages(s)),
+        **encoders(s),
         **shared.critics(s, MOST),
         **{
             f"D_pair_{k}": PairDiscriminator(picture, port, ports[port], looks, s.pair_hidden)
@@ -96,28 +94,92 @@ def parts(s: Settings) -> dict[str, Component]:
     }
 
 
+def stages(s: Settings) -> dict[str, Component]:
+    """The stages as published."""
+    labels, n = labels_of(s), shared.growths(s)
+    grown = tuple(s.width * 2**i for i in range(n - 1, 0, -1))
+    scene, shape = (*grown, 2 * s.width, s.width), (*grown, s.channels, s.channels)
+    behind = StageGenerator("background", labels["background"], scene, s.n_z, "background@training")
+    inner = ShapeGenerator("parent", labels["parent"], shape, s.n_res + 1, s.n_z, "parent@training")
+    dress = shared.child_stage(s, inner.outputs["feature"], s.child_width, s.channels)
+    return shared.painted_by(s, behind, inner, dress)
+
+
+def lean_stages(s: Settings) -> dict[str, Component]:
+    """Stages for small budgets, whose shapes z puts in place."""
+    labels, n = labels_of(s), shared.growths(s)
+    scene, shape = ((4 * c,) * (n - 1) + (3 * c, c) for c in (s.width, s.channels))
+    behind = LeanGenerator("background", labels["background"], scene, s.n_z, "background@training")
+    data = birds_data.pictures(s)
+    boxes = birds_data.middle(s) if data.boxes is None else data.boxes
+    where = guesses.spread(boxes, s.side or s.size)
+    inner = PlacedGenerator("parent", labels["parent"], shape, s.n_z, "parent@training", *where)
+    feature = inner.outputs["feature"]
+    dress = FilmTransformer(
+        feature, "child", labels["child"], s.child_width, s.channels, "child@training"
+    )
+    return shared.painted_by(s, behind, inner, dress)
+
+
+def encoders(s: Settings) -> dict[str, Component]:
+    """Q's; lean ones that read no places take the largest values of all positions."""
+    labels, picture = labels_of(s), image(s.size)
+    widths = read_widths(s.size, s.q_width, 16)
+    pooled = widths[:-1] if s.guess else widths
+    return {
+        "Q_z": BoundedNoiseCoder(picture, s.n_z, widths),
+        **{
+            f"Q_{k}": SoftCoder(picture, CODES[k], labels[CODES[k]], pooled, s.guess)
+            for k in CODES
+            if k != "z"
+        },
+    }
+
+
 def batch(s: Settings, at: Share) -> Batch:
     """Pictures with tied codes to make others of, and free codes for the encoders to name."""
+    if s.guess and (s.around or s.tied_background):
+        raise TrainingError(
+            "--guess finds codes of whole pictures and of backgrounds apart: expects --around 0 "
+            f"and --tied-background false, got {s.around:g} and {s.tied_background}"
+        )
     free = codes(s, s.batch, at.own(s.seed + 2), tied=False)
     made = shared.batch(s, at, s.batch)
     named = {f"free_{name}": value for name, value in free.items()}
-    return {**made, **named, "together": s.together, "again": s.w_again > 0}
+    return {**made, **named, "guess": s.guess}
+
+
+def notes(s: Settings) -> dict[str, Tensor]:
+    """What guessing notes of every picture."""
+    return guesses.notes(labels_of(s), len(birds_data.pictures(s))) if s.guess else {}
 
 
 def read(parts: Parts, batch: Batch) -> dict[str, Tensor]:
     """The codes of the objects of the step: once, with the graph that the last phase walks back.
 
-    Together, pictures of free codes go through Q's in the same batch; `named` finds what they say.
+    Where they are guessed, pictures of free codes go through Q's in the same batch, and `said` is
+    what Q's say of both.
     """
     if "read" not in batch:
         for k in CODES:
             parts[f"Q_{k}"].requires_grad_(True)
-        x, free = batch["objects"], [free_picture(parts, batch)] if batch["together"] else []
-        said = scores(parts, torch.cat([x, *free]))
-        real = {k: each[: len(x)] for k, each in said.items()}
+        x, free = batch["objects"], [free_picture(parts, batch)] if batch["guess"] else []
+        both = scores(parts, torch.cat([x, *free]))
+        batch["said"] = {k: each.split(len(x)) for k, each in both.items()}
+        real = {k: each[0] for k, each in batch["said"].items()}
         batch["read"] = {k: each if k == "z" else each.softmax(1) for k, each in real.items()}
-        batch["said"] = {k: each[len(x) :] for k, each in said.items()}
     kept: dict[str, Tensor] = batch["read"]
+    return kept
+
+
+def found(parts: Parts, batch: Batch) -> guesses.Codes:
+    """The codes of the objects: once; made pictures then have the parents and children of these."""
+    if "found" not in batch:
+        read(parts, batch)
+        said = {port: batch["said"][k][0].detach() for k, port in CODES.items()}
+        batch["found"] = guesses.found(parts, batch, said)
+        batch |= {name: batch["found"][name].argmax(1) for name in ("parent", "child")}
+    kept: guesses.Codes = batch["found"]
     return kept
 
 
@@ -164,23 +226,40 @@ def pairs_loss(parts: Parts, batch: Batch) -> Terms:
     return {"pairs": apart(*terms), "penalty": penalty}
 
 
+def settled(loss: Loss) -> Loss:
+    """The loss, once the codes are found, for made pictures have some of them."""
+
+    def after(parts: Parts, batch: Batch) -> Terms:
+        if batch["guess"]:
+            found(parts, batch)
+        return loss(parts, batch)
+
+    return after
+
+
 def g_loss(parts: Parts, batch: Batch) -> Terms:
     """G and Q's: FineGAN's terms, pairs that cannot be told apart, codes named."""
-    encoded = judged(parts, batch["objects"], read(parts, batch))
-    generated = judged(parts, made(parts, batch).image, told(parts, batch))
     terms = shared.painting_loss(parts, batch)
-    if batch["again"]:
-        codes = {port: read(parts, batch)[k] for k, port in CODES.items()}
-        again = painted(parts, codes)
-        terms["again"] = l1(again.image, batch["objects"])
-        masks = torch.stack([again.mask_parent, again.mask_child])
-        terms["area"] = terms["area"] + shared.beyond(masks, batch["area"])
-    return {**terms, "pairs": apart(generated, encoded), **named(parts, batch)}
+    terms["pairs"] = batch["objects"].new_zeros(())
+    if batch["late"]:
+        encoded = judged(parts, batch["objects"], read(parts, batch))
+        terms["pairs"] = apart(judged(parts, made(parts, batch).image, told(parts, batch)), encoded)
+    if batch["guess"]:
+        codes = found(parts, batch)
+        again = guesses.again(parts, codes)
+        said = {port: batch["said"][k][0] for k, port in CODES.items()}
+        of_masks = shared.masks_loss(again, batch)
+        of_masks["outlines"] = l1(again.mask_child, again.mask_parent)
+        terms |= {name: terms[name] + of_masks[name] for name in of_masks}
+        terms |= guesses.again_loss(batch, again, codes, said)
+    return {**terms, **named(parts, batch)}
 
 
 def named(parts: Parts, batch: Batch) -> Terms:
     """Q's name the free codes of pictures that were made of them; `read` comes before."""
-    said = batch["said"] if batch["together"] else scores(parts, free_picture(parts, batch))
+    read(parts, batch)
+    apart = None if batch["guess"] else scores(parts, free_picture(parts, batch))
+    said = apart or {k: each[1] for k, each in batch["said"].items()}
     aims = {k: batch[f"free_{port}"] for k, port in CODES.items()}
     return {k: (l1 if k == "z" else classification)(said[k], aims[k]) for k in CODES}
 
@@ -189,12 +268,12 @@ def phases(s: Settings) -> list[Phase]:
     """Which parts learn what, and at what rate."""
     trained = (*shared.learned_with_g(s), "Q_*")
     weights = {**shared.painting_weights(s), "pairs": s.w_pairs, **PREDICTED}
-    weights |= {"again": s.w_again} if s.w_again else {}
+    weights |= guesses.WEIGHTS if s.guess else {}
     critic = {"pairs": 1.0, "penalty": s.w_penalty}
     return [
-        *shared.critic_phases(s),
-        Phase("D_pair", ("D_pair_*",), pairs_loss, critic, s.lr),
-        Phase("G", trained, g_loss, weights, s.lr),
+        *(replace(phase, loss=settled(phase.loss)) for phase in shared.critic_phases(s)),
+        Phase("D_pair", ("D_pair_*",), settled(pairs_loss), critic, s.lr, start=s.critics_from),
+        Phase("G", trained, settled(g_loss), weights, s.lr_g, betas=(0.5, 0.99)),
     ]
 
 
@@ -213,11 +292,12 @@ recipe = Recipe(
     name="mixnmatch_birds",
     settings=Settings(),
     smoke={**SMOKE, **dict.fromkeys(("width", "channels", "child_width"), 4)}
-    | {"q_width": 2, "pair_width": 2, "pair_hidden": 8},
+    | {"n_z": 6, "q_width": 2, "pair_width": 2, "pair_hidden": 8, "critics_from": 2},
     parts=parts,
     batch=batch,
     phases=phases,
     card=card,
+    notes=notes,
     plan=birds_data.found,
     sheet=samples,
     layout=torch.contiguous_format,
@@ -225,7 +305,7 @@ recipe = Recipe(
 
 sizes = {"width": 32, "channels": 16, "child_width": 32, "q_width": 64, "d_parent": 32}
 pairs = {"pair_width": 16, "pair_hidden": 512, "w_pairs": 1.0}
-plain: dict[str, Any] = {"together": False, "w_again": 0.0}
+plain: dict[str, Any] = {"guess": False, "critics_from": 0, "lr_g": 2e-4}
 paper = Settings(**PUBLISHED, **sizes, **pairs, **plain, batch=12, steps=600 * 982)
 recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
 

@@ -6,9 +6,10 @@
 Li et al., MixNMatch, CVPR 2020. ZOO is what `mixnmatch_birds.py` wrote; its parts are frozen. S
 learns to give what G_parent makes: of pictures made of codes the very feature (L1), of real ones a
 feature that D_feature takes for one of G_parent's. Not published, and off in the variant `paper`:
-real and made pictures go through S in one batch, and real ones are painted again of their own codes
-and S's feature, near to what they were (L1, which S alone learns from). The run writes one file
-with S alone, which the zoo takes: compose(FEATURE_MODE, parts=[ZOO, FILE]).
+real and made pictures go through S in one batch, made ones have the parents and children that are
+read off real ones, and real ones are painted again of their own codes and S's feature, near to what
+they were (L1, which S alone learns from). The run writes one file with S alone, which the zoo
+takes: compose(FEATURE_MODE, parts=[ZOO, FILE]).
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Settings(Data):
     lr: float = 2e-4  # of S
     lr_d: float = 1e-4  # of D_feature
     w_again: float = 5.0  # real pictures painted again of their own codes; 0 leaves that out
-    together: bool = True  # S norms real and made pictures as one batch
+    together: bool = True  # S norms real and made pictures as one batch, made of codes read
     steps: int = 4_000
     decay: float = 0.2  # share of the steps, the last, in which the rates fall to 0
     ema: float = 0.99
@@ -70,7 +71,7 @@ class Settings(Data):
 def zoo(source: str) -> Zoo:
     """The zoo of the first stage."""
     held = load(source)
-    missing = [name for name in (*STAGES, "Q_z", "Q_b", "Q_c") if name not in held]
+    missing = [name for name in (*STAGES, "Q_z", "Q_b", "Q_p", "Q_c") if name not in held]
     if missing:
         raise TrainingError(
             f"{source}: lacks {', '.join(missing)}: give a zoo of mixnmatch_birds.py"
@@ -121,10 +122,13 @@ def batch(s: Settings, at: Share) -> Batch:
 def drawn(parts: Parts, batch: Batch) -> Painted:
     """Pictures of the codes and the parent's feature they were made of, without a graph."""
     if "made" not in batch:
-        codes = onehot_codes(parts, batch["z"], batch)
-        if batch["soft"] is not None:
-            codes["parent"] = batch["soft"].to(batch["z"])
         with torch.no_grad():
+            codes = onehot_codes(parts, batch["z"], batch)
+            if batch["together"]:
+                codes["parent"] = parts["Q_p"](batch["objects"])
+                codes["child"] = parts["Q_c"](batch["objects"])
+            if batch["soft"] is not None:
+                codes["parent"] = batch["soft"].to(batch["z"])
             batch["made"] = painted(parts, codes)
     kept: Painted = batch["made"]
     return kept

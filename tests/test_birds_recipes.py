@@ -106,21 +106,47 @@ def test_features_of_stages_are_as_coarse_as_asked(recipe: Recipe) -> None:
     assert recipe.variants["paper"].settings.coarse == 1
 
 
-def test_objects_are_painted_again_of_their_codes() -> None:
+def test_objects_are_painted_again_of_the_codes_that_were_found() -> None:
     recipe = mixnmatch_birds.recipe
     s = small(recipe)
-    parts, batch = recipe.parts(s), recipe.batch(s, Share(0))
-    terms = mixnmatch_birds.g_loss(parts, batch)
+    parts, notes = recipe.parts(s), mixnmatch_birds.notes(s)
+    batch = {**recipe.batch(s, Share(0)), "notes": notes}
+    terms = mixnmatch_birds.settled(mixnmatch_birds.g_loss)(parts, batch)
     assert 0 < terms["again"].item() < 2
-    learn = [next(parts[name].parameters()) for name in (*STAGES, "Q_z", "Q_b", "Q_p", "Q_c")]
-    assert all(each.abs().sum() > 0 for each in torch.autograd.grad(terms["again"], learn))
-    wide = mixnmatch_birds.g_loss(parts, {**recipe.batch(s, Share(0)), "area": (0.9, 1.0)})
+    learn = {name: next(parts[name].parameters()) for name in (*STAGES, "Q_z", "Q_b")}
+    moved = torch.autograd.grad(terms["again"], list(learn.values()), allow_unused=True)
+    got = {name for name, slope in zip(learn, moved, strict=True) if slope is not None}
+    assert got == set(STAGES) - {"G_background", "R_background"}, "the object, over what is behind"
+    for name in ("parent", "child"):  # made pictures have what real ones were found to have
+        assert torch.equal(batch[name], notes[name][batch["places"]])
+    wide = {**recipe.batch(s, Share(0)), "notes": notes, "area": (0.9, 1.0)}
+    wide = mixnmatch_birds.settled(mixnmatch_birds.g_loss)(parts, wide)
     assert wide["area"].item() > 0.5, "masks of made pictures and of those painted again"
-    without = small(recipe, w_again=0.0)
+    without = small(recipe, guess=False)
+    parts = recipe.parts(without)
     assert "again" not in mixnmatch_birds.g_loss(parts, recipe.batch(without, Share(0)))
     assert "again" not in recipe.phases(without)[-1].weights
     paper = recipe.variants["paper"].settings
-    assert (paper.w_again, paper.w_pairs, paper.lr) == (0.0, 1.0, 2e-4)
+    assert (paper.guess, paper.w_pairs, paper.lr, paper.lr_g) == (False, 1.0, 2e-4, 2e-4)
+
+
+def test_guessing_wants_whole_pictures() -> None:
+    for changed in ({"around": 1.5}, {"tied_background": True}):
+        s = small(mixnmatch_birds.recipe, **changed)
+        with pytest.raises(TrainingError, match=r"--guess finds codes of whole pictures .* got"):
+            mixnmatch_birds.batch(s, Share(0))
+
+
+def test_critics_come_in_when_asked() -> None:
+    recipe = mixnmatch_birds.recipe
+    s = small(recipe, critics_from=5)
+    due = {phase.name: phase.start for phase in recipe.phases(s)}
+    assert due == {"D_background": 5, "D_child": 5, "D_pair": 5, "G": 0}
+    parts, notes = recipe.parts(s), mixnmatch_birds.notes(s)
+    for step, late in ((5, False), (6, True)):
+        batch = {**recipe.batch(s, Share(step)), "notes": notes}
+        terms = mixnmatch_birds.settled(mixnmatch_birds.g_loss)(parts, batch)
+        assert all((terms[k].item() != 0) is late for k in ("patch", "real", "pairs"))
 
 
 @pytest.mark.parametrize("tied", [False, True])

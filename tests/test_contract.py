@@ -43,8 +43,10 @@ from modgan.components import (
     DcganReconstructor,
     DomainDiscriminator,
     FeatureDiscriminator,
+    FilmTransformer,
     LabelCoder,
     LabelDiscriminator,
+    LeanGenerator,
     MaskedTransformer,
     MultiHeadDiscriminator,
     MultiScaleDiscriminator,
@@ -56,6 +58,7 @@ from modgan.components import (
     PatchDiscriminator,
     PatchEncoder,
     PatchReconstructor,
+    PlacedGenerator,
     PooledCoder,
     ResidualGenerator,
     ResidualTransformer,
@@ -71,7 +74,7 @@ from modgan.components import (
     UnetEncoder,
     UpsampleReconstructor,
 )
-from modgan.spec import FeatureSpec, InterfaceError, flags, image, onehot
+from modgan.spec import FeatureSpec, flags, image, onehot
 from modgan.zoo import Card, Zoo, load
 
 B = 3
@@ -103,11 +106,14 @@ EXAMPLES: dict[str, Callable[[], Component]] = {
     "dcgan_reconstructor": lambda: DcganReconstructor(FEATURE, image(8)),
     "domain_discriminator": lambda: DomainDiscriminator(FEATURE, ATTRIBUTES, 4, 1, hidden=6),
     "feature_discriminator": lambda: FeatureDiscriminator(WHOLE, (4,), (2,)),
+    "film_transformer": lambda: FilmTransformer(FEATURE, "hair", LABELS, 6, channels=4),
     "label_coder": lambda: LabelCoder(IMAGE, CODES, channels=4, hidden=16),
     "label_discriminator": lambda: LabelDiscriminator(IMAGE, ATTRIBUTES, channels=4, n_down=2),
+    "lean_generator": lambda: LeanGenerator("hair", LABELS, (8, 4), n_z=5),
     "masked_transformer": lambda: MaskedTransformer(FEATURE, "hair", LABELS, n_res=2),
     "multi_head_discriminator": lambda: MultiHeadDiscriminator(IMAGE, ATTRIBUTES, 4, n_down=2),
     "multi_scale_discriminator": lambda: MultiScaleDiscriminator(IMAGE, width=4, n_layers=2),
+    "placed_generator": lambda: PlacedGenerator("hair", LABELS, (8, 4), n_z=7),
     "pooled_coder": lambda: PooledCoder(IMAGE, ATTRIBUTES, channels=4),
     "noise_coder": lambda: NoiseCoder(IMAGE, n_z=5, channels=4, hidden=16),
     "noise_generator": lambda: NoiseGenerator(FeatureSpec(4, 8, 8, "faces@test"), n_z=5),
@@ -340,22 +346,6 @@ def test_heads_follow_the_order_of_the_attributes() -> None:
         assert names == [*(f"real_{a}" for a in ATTRIBUTES), *ATTRIBUTES]
     for name in ("attribute_coder", "pooled_coder"):
         assert list(EXAMPLES[name]().outputs) == list(ATTRIBUTES)
-
-
-def test_stages_may_be_coarser_than_their_picture() -> None:
-    half, picture = FeatureSpec(6, 8, 8, "faces@test"), torch.rand(B, 3, 16, 16)
-    feature = UnetEncoder(IMAGE, half, width=4)(picture)
-    assert feature.shape == (B, 6, 8, 8)
-    image, mask, _ = StagePainter(half, IMAGE, "hair", 2)(feature, picture)
-    assert image.shape == picture.shape and mask.shape == (B, 1, 16, 16)
-    assert BackgroundPainter(half, IMAGE, 2)(feature).shape == picture.shape
-    # the weights do not depend on it: the same as of a feature that was enlarged before
-    wide, large = BackgroundPainter(half, IMAGE, 2), BackgroundPainter(WHOLE, IMAGE)
-    large.load_state_dict(wide.state_dict())
-    enlarged = feature.repeat_interleave(2, 2).repeat_interleave(2, 3)
-    torch.testing.assert_close(wide(feature), large(enlarged))
-    with pytest.raises(InterfaceError, match=r"enlarges .* 1 times gives"):
-        StagePainter(half, IMAGE, "hair")
 
 
 def test_what_a_pooled_coder_reads_may_lie_anywhere() -> None:

@@ -179,20 +179,21 @@ def test_the_penalty_on_the_critic_of_backgrounds_acts() -> None:
 def test_encoders_norm_real_and_made_pictures_as_one() -> None:
     recipe, heard = mixnmatch_birds.recipe, list[int]()
     for together in (True, False):
-        s = small(recipe, together=together)
+        s = small(recipe, guess=together)
         torch.manual_seed(0)
-        parts, batch = recipe.parts(s), recipe.batch(s, Share(0))
+        parts = recipe.parts(s)
+        batch = {**recipe.batch(s, Share(0)), "notes": mixnmatch_birds.notes(s)}
         heard.clear()
         parts["Q_c"].get_submodule("body").register_forward_pre_hook(
             lambda module, given: heard.append(len(given[0]))
         )
-        terms = mixnmatch_birds.g_loss(parts, batch)
+        terms = mixnmatch_birds.settled(mixnmatch_birds.g_loss)(parts, batch)
         assert heard == ([6] if together else [3, 3])
         assert {"z", "b", "p", "c"} <= set(terms)
         # what is read and named is what Q's say of each, where no batch is normed
         for name in [f"Q_{k}" for k in "zbpc"]:
             parts[name].eval()
-        again = {k: v for k, v in batch.items() if k not in ("read", "said")}
+        again = {k: v for k, v in batch.items() if k not in ("read", "said", "found")}
         read = mixnmatch_birds.read(parts, again)
         named = mixnmatch_birds.named(parts, again)
         picture = mixnmatch_birds.free_picture(parts, batch)
@@ -205,4 +206,4 @@ def test_encoders_norm_real_and_made_pictures_as_one() -> None:
             else:
                 torch.testing.assert_close(named[k], -expected[range(3), aim].log().mean())
     paper = recipe.variants["paper"].settings
-    assert recipe.settings.together and not paper.together
+    assert recipe.settings.guess and not paper.guess

@@ -21,8 +21,10 @@ from modgan.components.encoder import SharedEncoder as SharedEncoder
 from modgan.components.encoder import UnetEncoder as UnetEncoder
 from modgan.components.generator import ConvGenerator as ConvGenerator
 from modgan.components.generator import DcganGenerator as DcganGenerator
+from modgan.components.generator import LeanGenerator as LeanGenerator
 from modgan.components.generator import NoiseGenerator as NoiseGenerator
 from modgan.components.generator import ParentGenerator as ParentGenerator
+from modgan.components.generator import PlacedGenerator as PlacedGenerator
 from modgan.components.generator import ResidualGenerator as ResidualGenerator
 from modgan.components.generator import ShapeGenerator as ShapeGenerator
 from modgan.components.generator import StageGenerator as StageGenerator
@@ -40,6 +42,7 @@ from modgan.components.reconstructor import StagePainter as StagePainter
 from modgan.components.reconstructor import UpsampleReconstructor as UpsampleReconstructor
 from modgan.components.transformer import AdainTransformer as AdainTransformer
 from modgan.components.transformer import ChildTransformer as ChildTransformer
+from modgan.components.transformer import FilmTransformer as FilmTransformer
 from modgan.components.transformer import MaskedTransformer as MaskedTransformer
 from modgan.components.transformer import OpenTransformer as OpenTransformer
 from modgan.components.transformer import ResidualTransformer as ResidualTransformer

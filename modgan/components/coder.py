@@ -173,7 +173,9 @@ class BoundedNoiseCoder(Component):
 class SoftCoder(Component):
     """MixNMatch's E_b, E_p, E_c: reads a code as generators take it, softmax(h).
 
-    `scores` gives h, from which cross-entropy is computed. Layers as in `bounded_noise_coder`.
+    `scores` gives h, from which cross-entropy is computed. Layers as in `bounded_noise_coder`;
+    `pooled` is for small budgets: a linear head over the largest values of all positions, for
+    codes that say nothing of places.
 
     Ports: image (B, 3, H, H) in -1..1 -> {attribute} (B, n), in 0..1 and 1 in sum.
     Li et al., MixNMatch, CVPR 2020.
@@ -185,10 +187,13 @@ class SoftCoder(Component):
         attribute: str,
         labels: tuple[str, ...],
         widths: tuple[int, ...] = WIDTHS,
+        pooled: bool = False,
     ) -> None:
         super().__init__()
         self.declare({"image": image}, {attribute: onehot(attribute, labels)})
-        self.body, self.head = _code_reader(image, widths, len(labels))
+        self.body, self.head = (_pooled_reader if pooled else _code_reader)(
+            image, widths, len(labels)
+        )
         orthogonal_init(self)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -261,6 +266,15 @@ def _code_reader(
     trunk, side = code_trunk(image, widths)
     width = widths[-1]
     return nn.Sequential(*trunk, leaky_norm(width, width, 3, 1)), nn.Conv2d(width, n_out, side)
+
+
+def _pooled_reader(
+    image: FeatureSpec, widths: Sequence[int], n_out: int
+) -> tuple[nn.Sequential, nn.Conv2d]:
+    """Convolutions of stride 2 to all of `widths`, the largest values, and the head."""
+    reduced_side(image, 2 ** len(widths))
+    layers = (leaky_norm(a, b, 4, 2) for a, b in pairwise([image.channels, *widths]))
+    return nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1)), nn.Conv2d(widths[-1], n_out, 1)
 
 
 def code_entries(codes: dict[str, FeatureSpec], who: str, beside: str = "") -> int:

@@ -217,12 +217,13 @@ class BackgroundPainter(Component):
     def __init__(self, feature: FeatureSpec, image: FeatureSpec, factor: int = 1) -> None:
         super().__init__()
         self.declare({"feature": feature}, {"image": enlarged(feature, factor, image)})
-        self.enlarge = _repeated(factor)
-        self.head = nn.Conv2d(feature.channels, image.channels, 3, padding=1, bias=False)
+        self.enlarge = nn.PixelShuffle(factor)
+        n_out = factor**2 * image.channels
+        self.head = nn.Conv2d(feature.channels, n_out, 3, padding=1, bias=False)
         orthogonal_init(self)
 
     def forward(self, feature: Tensor) -> Tensor:
-        return torch.tanh(self.head(self.enlarge(feature)))
+        return torch.tanh(self.enlarge(self.head(feature)))
 
 
 @register("stage_painter")
@@ -246,21 +247,15 @@ class StagePainter(Component):
             {"feature": feature, "image": enlarged(feature, factor, image)},
             {"image": image, f"mask_{stage}": mask(image), f"cut_{stage}": image},
         )
-        self.enlarge = _repeated(factor)
-        self.foreground = nn.Conv2d(feature.channels, image.channels, 3, padding=1, bias=False)
-        self.mask = nn.Conv2d(feature.channels, 1, 3, padding=1, bias=False)
+        self.enlarge, c, many = nn.PixelShuffle(factor), feature.channels, factor**2
+        self.foreground = nn.Conv2d(c, many * image.channels, 3, padding=1, bias=False)
+        self.mask = nn.Conv2d(c, many, 3, padding=1, bias=False)
         orthogonal_init(self)
 
     def forward(self, feature: Tensor, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        feature = self.enlarge(feature)
-        m = torch.sigmoid(self.mask(feature))
-        cut = torch.tanh(self.foreground(feature)) * m
+        m = torch.sigmoid(self.enlarge(self.mask(feature)))
+        cut = torch.tanh(self.enlarge(self.foreground(feature))) * m
         return cut + image * (1 - m), m, cut
-
-
-def _repeated(factor: int) -> nn.Module:
-    """Every position `factor` times in both directions."""
-    return nn.Upsample(scale_factor=factor) if factor > 1 else nn.Identity()
 
 
 def enlarged(feature: FeatureSpec, factor: int, image: FeatureSpec) -> FeatureSpec:

@@ -144,6 +144,45 @@ class ChildTransformer(Component):
         return self.narrow(self.joint(joined(feature, value)))
 
 
+@register("film_transformer")
+class FilmTransformer(Component):
+    """A child stage for small budgets: the code scales and shifts what is read, without norm.
+
+    h = conv(f)·(1 + s(c)) + t(c), then two more convolutions; `width` channels between, `channels`
+    in the end. As with `child_transformer`, what comes out is for the child's painter.
+
+    Ports: feature (B, C, H, W), {attribute} one-hot (B, n) -> feature (B, channels, H, W).
+    Perez et al., FiLM, AAAI 2018.
+    """
+
+    def __init__(
+        self,
+        feature: FeatureSpec,
+        attribute: str,
+        labels: tuple[str, ...],
+        width: int = 24,
+        channels: int = 16,
+        space: str = "",
+    ) -> None:
+        super().__init__()
+        declare_transformer(self, feature, attribute, labels)
+        child = FeatureSpec(channels, feature.height, feature.width, space)
+        self.declare(self.inputs, {"feature": child})
+        self.read = nn.Conv2d(feature.channels, width, 3, padding=1)
+        self.film = nn.Linear(len(labels), 2 * width)
+        self.body = nn.Sequential(
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(width, channels, 3, padding=1),
+            nn.LeakyReLU(0.2),
+        )
+
+    def forward(self, feature: Tensor, value: Tensor) -> Tensor:
+        scale, shift = rearrange(self.film(value), "b (two c) -> two b c 1 1", two=2)
+        return self.body(self.read(feature) * (1 + scale) + shift)
+
+
 @register("adain_transformer")
 class AdainTransformer(Component):
     """Gives content a style: residual blocks whose norms take scale and shift from the style.

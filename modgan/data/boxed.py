@@ -48,6 +48,7 @@ class Batch(NamedTuple):
     fulls: Tensor  # (B, 3, side, side)
     boxes: Tensor | None  # int64 (B, 4) in the fulls; all 0 where the crop missed the object
     labels: Tensor  # int64 (B, A)
+    places: Tensor  # int64 (B,), the picture's index, and as many more as there are if mirrored
 
 
 class Boxed:
@@ -57,7 +58,8 @@ class Boxed:
     holds it; None, and a picture without a box, make the whole picture the object. Object and
     picture are resized until their short sides are `spare` times `size` and `side` (None: as
     `size`), and held as uint8: about 3 (spare size)² bytes each, and once where they are the same.
-    `draw` cuts random crops of them and mirrors half. With `spare` 1 and square pictures of that
+    `draw` cuts random crops of them and mirrors half; where objects are whole pictures of the same
+    size, both are the same crop. With `spare` 1 and square pictures of that
     size nothing is resized or cut, as drawn pictures want it. By index come the objects' central
     crops with their labels, so that this is a data set of labelled pictures as well.
 
@@ -104,17 +106,15 @@ class Boxed:
         objects = [self._objects[i] for i in index.tolist()]
         fulls = [self._fulls[i] for i in index.tolist()]
         corners = crop_corners(fulls, self.side, lots[1])
-        boxes = None
+        mirrored, boxes = lots[1, :, 2] < 0.5, None
         if self.boxes is not None:
-            boxes = shifted(self.boxes[index], corners, lots[1, :, 2] < 0.5, self.side)
-        return Batch(
-            cropped(
-                objects, self.size, crop_corners(objects, self.size, lots[0]), lots[0, :, 2] < 0.5
-            ),
-            cropped(fulls, self.side, corners, lots[1, :, 2] < 0.5),
-            boxes,
-            self.labels[index],
-        )
+            boxes = shifted(self.boxes[index], corners, mirrored, self.side)
+        whole = cropped(fulls, self.side, corners, mirrored)
+        cut = whole
+        if self._objects is not self._fulls or self.size != self.side:
+            at = crop_corners(objects, self.size, lots[0])
+            cut = cropped(objects, self.size, at, lots[0, :, 2] < 0.5)
+        return Batch(cut, whole, boxes, self.labels[index], index + len(self) * mirrored)
 
 
 def square(box: Box, around: float, width: int, height: int) -> Box:

@@ -40,14 +40,21 @@ class Painted(NamedTuple):
         return 1 - (1 - self.mask_parent) * (1 - self.mask_child)
 
 
-def painted(parts: Parts, codes: Mapping[str, Tensor], feature: Tensor | None = None) -> Painted:
+def painted(
+    parts: Parts,
+    codes: Mapping[str, Tensor],
+    feature: Tensor | None = None,
+    canvas: Tensor | None = None,
+) -> Painted:
     """What the six parts make of z (B, n_z) and the codes background, parent, child (B, n).
 
     `z_background` among them is the noise of the background stage, else it is z, too. A `feature`
-    takes the place of what z and parent make (MixNMatch's feature mode).
+    takes the place of what z and parent make (MixNMatch's feature mode), a `canvas` (B, 3, H, W)
+    that of what z and background make.
     """
-    behind = parts["G_background"](codes.get("z_background", codes.get("z")), codes["background"])
-    canvas = parts["R_background"](behind)
+    if canvas is None:
+        z = codes.get("z_background", codes.get("z"))
+        canvas = parts["R_background"](parts["G_background"](z, codes["background"]))
     inner = parts["G_parent"](codes["z"], codes["parent"]) if feature is None else feature
     parent, mask_parent, cut_parent = parts["R_parent"](inner, canvas)
     image, mask_child, cut_child = dressed(parts, inner, codes["child"], parent)

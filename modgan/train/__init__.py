@@ -2,6 +2,7 @@
 
 from modgan.train.flags import main as main
 from modgan.train.loop import Batch as Batch
+from modgan.train.loop import Loss as Loss
 from modgan.train.loop import Phase as Phase
 from modgan.train.loop import Progress as Progress
 from modgan.train.loop import Share as Share

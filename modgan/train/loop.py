@@ -99,7 +99,7 @@ class Trainer:
     run follows the same schedule. `slot` is the first of the shares that this process takes.
     torch's generators are seeded before every loss, so a step needs nothing of those before it
     but its state. `precision` is that of the parts' forward; weights stay in float32. No phase
-    trains the parts named in `frozen`.
+    trains the parts named in `frozen`. Losses find `notes` in every batch and may write in them.
     """
 
     def __init__(
@@ -112,6 +112,7 @@ class Trainer:
         slot: int = 0,
         precision: str = "fp32",
         frozen: Collection[str] = (),
+        notes: Mapping[str, Tensor] | None = None,
     ) -> None:
         self.parts, self.phases, self.rate = parts, tuple(phases), rate
         self.seed, self.slot, self.precision = seed, slot, precision
@@ -126,6 +127,7 @@ class Trainer:
             raise TrainingError(f"no phase trains {', '.join(sorted(idle))}: name it in a phase")
         self.optimizers = {phase.name: self._optimizer(phase) for phase in phases}
         self.device = next(p for part in parts.values() for p in part.parameters()).device.type
+        self.notes = {name: note.to(self.device) for name, note in (notes or {}).items()}
         self.scalers = {
             phase.name: torch.amp.GradScaler(self.device, enabled=precision == "fp16")
             for phase in phases
@@ -142,6 +144,8 @@ class Trainer:
         """
         for shares in batches:
             self.step += 1
+            for share in shares:
+                share.update({"notes": self.notes} if self.notes else {})
             due = [at for at, phase in enumerate(self.phases) if phase.due(self.step)]
             yield Progress(self.step, {self.phases[at].name: self._act(at, shares) for at in due})
 
@@ -204,6 +208,7 @@ class Trainer:
             "parts": {name: part.state_dict() for name, part in self.parts.items()},
             "optimizers": {name: opt.state_dict() for name, opt in self.optimizers.items()},
             "scalers": {name: scaler.state_dict() for name, scaler in self.scalers.items()},
+            "notes": self.notes,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -214,6 +219,8 @@ class Trainer:
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
             self.scalers[name].load_state_dict(state["scalers"][name])
+        for name, note in self.notes.items():
+            note.copy_(state["notes"][name])
 
 
 def _matching(phase: Phase, parts: Mapping[str, nn.Module]) -> dict[str, nn.Module]:

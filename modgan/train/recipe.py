@@ -40,6 +40,9 @@ class Recipe:
     score: Callable[[Any, Path, str], Score] | None = None
     # parts that come from a zoo: no phase trains them, and they stay out of the new file
     frozen: Callable[[Any], list[str]] | None = None
+    # tensors that losses keep from step to step: they find them in batch["notes"], and they are
+    # saved with the state; under torchrun every process has its own, and the first's are saved
+    notes: Callable[[Any], dict[str, torch.Tensor]] | None = None
     # of the parts in memory; gated stages are twice as fast in torch.contiguous_format on CPUs
     layout: torch.memory_format = torch.channels_last
     smoke: Mapping[str, Any] = field(default_factory=dict)

@@ -95,8 +95,7 @@ class _Run:
         made, where = recipe.parts(settings), (engine.device, recipe.layout)
         parts = {name: _placed(part, *where) for name, part in made.items()}
         graphs = [Graph(steps, parts) for steps in recipe.card(settings).graphs.values()]
-        used = {step.part for graph in graphs for step in graph.steps}
-        exported = {name: part for name, part in parts.items() if name in used}
+        exported = {step.part: parts[step.part] for graph in graphs for step in graph.steps}
         self.frozen = recipe.frozen(settings) if recipe.frozen else []
         self.trainer = Trainer(
             parts,
@@ -106,6 +105,7 @@ class _Run:
             slot=rank() * engine.accumulate,
             precision=engine.precision,
             frozen=self.frozen,
+            notes=recipe.notes(settings) if recipe.notes else None,
         )
         self.live, self.ema = nn.ModuleDict(exported), averaged(exported, settings.ema)
 
