@@ -42,12 +42,12 @@ WEIGHTS = {"behind": 30.0, "again": 30.0, "again_parent": 10.0, "beside": 30.0} 
 
 
 def notes(labels: Mapping[str, Sequence[str]], count: int) -> dict[str, Tensor]:
-    """What is known of `count` pictures, as they are and then mirrored: nothing yet, -1."""
+    """What is known of `count` pictures, as they are: nothing yet, -1."""
     n = {name: len(labels[name]) for name in CODES}
     return {
-        "parent": torch.full((2 * count,), -1),
-        "child": torch.full((2 * count,), -1),
-        "pose": torch.zeros(2 * count, POSE - PLACE),  # turn and facing
+        "parent": torch.full((count,), -1),
+        "child": torch.full((count,), -1),
+        "pose": torch.zeros(count, POSE - PLACE),  # turn and facing
         "kin": torch.ones(n["child"], n["parent"]),  # how usual each parent is with each child
         **{f"share_{name}": torch.full((n[name],), 1 / n[name]) for name in CODES},
     }
@@ -95,20 +95,21 @@ def found(parts: Parts, batch: Batch, said: Mapping[str, Tensor]) -> Codes:
 
     `said` is what encoders say: z, and logits by name.
     """
-    x, noted, places, G = batch["objects"], batch["notes"], batch["places"], parts["G_parent"]
+    x, noted, G = batch["objects"], batch["notes"], parts["G_parent"]
+    which = batch["index"], torch.where(batch["mirrored"], -1.0, 1.0)[:, None]
     assert isinstance(G, PlacedGenerator)
     with torch.no_grad():
         read = {k: one_hot(v.argmax(1), v.shape[1]) for k, v in said.items() if k != "z"}
         read["z"] = in_box(G, said["z"], batch["boxes"], x.shape[-1])
         read["background"], canvas = scenes(parts, x, batch["boxes"], noted["share_background"])
-        each = guesses(read, known(noted, places, read), said, noted["kin"])
+        each = guesses(read, known(noted, *which, read), said, noted["kin"])
         many = {name: torch.cat([guess[name] for guess in each]) for name in read}
         made = painted(parts, many, canvas=canvas.repeat(len(each), 1, 1, 1)).image
         error = (made - x.repeat(len(each), 1, 1, 1)).abs().mean((1, 2, 3)) + cost(noted, many)
         best = error.reshape(len(each), -1).argmin(0)
         at = best * len(x) + torch.arange(len(x), device=x.device)
         codes = {name: code[at] for name, code in many.items()}
-        note(noted, places, codes)
+        note(noted, *which, codes)
     return codes
 
 
@@ -124,13 +125,16 @@ def scenes(parts: Parts, x: Tensor, boxes: Tensor, share: Tensor) -> tuple[Tenso
     return eye[best], all_[best]
 
 
-def known(noted: Mapping[str, Tensor], places: Tensor, read: Codes) -> Codes:
-    """The codes that were noted of pictures, those that are read where nothing was."""
-    codes, new = dict(read), (noted["child"][places] < 0)[:, None]
+def known(noted: Mapping[str, Tensor], index: Tensor, side: Tensor, read: Codes) -> Codes:
+    """The codes that were noted of pictures, those that are read where nothing was.
+
+    `side` (B, 1) is -1 for a mirrored picture, which is turned and faces the other way, else 1.
+    """
+    codes, new = dict(read), (noted["child"][index] < 0)[:, None]
     for name in ("parent", "child"):
-        code = one_hot(noted[name][places].clamp(min=0), read[name].shape[1])
+        code = one_hot(noted[name][index].clamp(min=0), read[name].shape[1])
         codes[name] = torch.where(new, read[name], code)
-    z = torch.cat([read["z"][:, :PLACE], noted["pose"][places], read["z"][:, POSE:]], 1)
+    z = torch.cat([read["z"][:, :PLACE], side * noted["pose"][index], read["z"][:, POSE:]], 1)
     return {**codes, "z": torch.where(new, read["z"], z)}
 
 
@@ -171,11 +175,11 @@ def crowded(name: str, share: Tensor) -> Tensor:
     return CROWDED[name] * (len(share) * share - 1)
 
 
-def note(noted: Mapping[str, Tensor], places: Tensor, codes: Codes) -> None:
+def note(noted: Mapping[str, Tensor], index: Tensor, side: Tensor, codes: Codes) -> None:
     """Write down the codes of pictures, and count them; what was counted before fades."""
     for name in ("parent", "child"):
-        noted[name][places] = codes[name].argmax(1)
-    noted["pose"][places] = codes["z"][:, PLACE:POSE]
+        noted[name][index] = codes[name].argmax(1)
+    noted["pose"][index] = side * codes["z"][:, PLACE:POSE]
     noted["kin"].mul_(0.995).add_(0.08 * codes["child"].T @ codes["parent"])
     for name in CODES:
         noted[f"share_{name}"].lerp_(codes[name].mean(0), 0.02)

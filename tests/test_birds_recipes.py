@@ -118,7 +118,7 @@ def test_objects_are_painted_again_of_the_codes_that_were_found() -> None:
     got = {name for name, slope in zip(learn, moved, strict=True) if slope is not None}
     assert got == set(STAGES) - {"G_background", "R_background"}, "the object, over what is behind"
     for name in ("parent", "child"):  # made pictures have what real ones were found to have
-        assert torch.equal(batch[name], notes[name][batch["places"]])
+        assert torch.equal(batch[name], notes[name][batch["index"]])
     wide = {**recipe.batch(s, Share(0)), "notes": notes, "area": (0.9, 1.0)}
     wide = mixnmatch_birds.settled(mixnmatch_birds.g_loss)(parts, wide)
     assert wide["area"].item() > 0.5, "masks of made pictures and of those painted again"

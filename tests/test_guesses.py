@@ -70,10 +70,10 @@ def test_what_is_found_paints_best_and_is_noted() -> None:
 
     assert (notes["child"] == -1).all()
     first = guesses.found(parts, batch, said)
-    places = batch["places"]
-    assert torch.equal(notes["parent"][places], first["parent"].argmax(1))
-    assert torch.equal(notes["pose"][places], first["z"][:, guesses.PLACE : POSE])
-    assert (notes["child"] >= 0).sum() == len(places.unique())
+    index, turned = batch["index"], 1 - 2 * batch["mirrored"].float()[:, None]
+    assert torch.equal(notes["parent"][index], first["parent"].argmax(1))
+    assert torch.equal(notes["pose"][index], turned * first["z"][:, guesses.PLACE : POSE])
+    assert (notes["child"] >= 0).sum() == len(index.unique())
     for share in ("share_parent", "share_child", "share_background"):
         assert notes[share].sum().item() == pytest.approx(1)
     read = {k: guesses.one_hot(v.argmax(1), v.shape[1]) for k, v in said.items() if k != "z"}
@@ -85,17 +85,20 @@ def test_what_is_found_paints_best_and_is_noted() -> None:
 
 def test_what_was_noted_comes_first() -> None:
     _, batch, said = step()
-    notes, places = batch["notes"], batch["places"]
+    notes, places = batch["notes"], batch["index"]
+    side = torch.ones(len(places), 1)
     read = {k: guesses.one_hot(v.argmax(1), v.shape[1]) for k, v in said.items() if k != "z"}
     read["z"] = said["z"]
-    fresh = guesses.known(notes, places, read)
+    fresh = guesses.known(notes, places, side, read)
     assert all(torch.equal(fresh[k], read[k]) for k in read)
     notes["parent"][places[0]], notes["child"][places[0]] = 1, 3
     notes["pose"][places[0]] = torch.tensor([0.5, -1.0])
-    old = guesses.known(notes, places, read)
+    old = guesses.known(notes, places, side, read)
     assert old["parent"][0].tolist() == [0, 1] and old["child"][0].tolist() == [0, 0, 0, 1]
     assert old["z"][0, guesses.PLACE : POSE].tolist() == [0.5, -1.0]
     assert torch.equal(old["z"][0, : guesses.PLACE], read["z"][0, : guesses.PLACE])
+    mirrored = guesses.known(notes, places, -side, read)
+    assert mirrored["z"][0, guesses.PLACE : POSE].tolist() == [-0.5, 1.0]
 
 
 def test_codes_found_too_often_cost() -> None:

@@ -48,7 +48,8 @@ class Batch(NamedTuple):
     fulls: Tensor  # (B, 3, side, side)
     boxes: Tensor | None  # int64 (B, 4) in the fulls; all 0 where the crop missed the object
     labels: Tensor  # int64 (B, A)
-    places: Tensor  # int64 (B,), the picture's index, and as many more as there are if mirrored
+    which: Tensor  # int64 (B,), the index of the picture
+    mirrored: Tensor  # bool (B,), whether the full one is
 
 
 class Boxed:
@@ -114,7 +115,7 @@ class Boxed:
         if self._objects is not self._fulls or self.size != self.side:
             at = crop_corners(objects, self.size, lots[0])
             cut = cropped(objects, self.size, at, lots[0, :, 2] < 0.5)
-        return Batch(cut, whole, boxes, self.labels[index], index + len(self) * mirrored)
+        return Batch(cut, whole, boxes, self.labels[index], index, mirrored)
 
 
 def square(box: Box, around: float, width: int, height: int) -> Box:
