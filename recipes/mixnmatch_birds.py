@@ -69,7 +69,7 @@ class Settings(Hierarchy):
     pair_width: int = 8  # of a critic of pairs
     pair_hidden: int = 96  # numbers in which such a critic holds a picture, and a code
     lr_g: float = 5e-4  # of stages and encoders
-    critics_from: int = 4_000
+    critics_from: int = 8_000
     w_pairs: float = 0.2
     w_penalty: float = 10.0  # on the slope of the critics of pairs
     steps: int = 12_000
