@@ -95,7 +95,8 @@ class _Run:
         made, where = recipe.parts(settings), (engine.device, recipe.layout)
         parts = {name: _placed(part, *where) for name, part in made.items()}
         graphs = [Graph(steps, parts) for steps in recipe.card(settings).graphs.values()]
-        exported = {step.part: parts[step.part] for graph in graphs for step in graph.steps}
+        used = {step.part for graph in graphs for step in graph.steps}
+        exported = {name: part for name, part in parts.items() if name in used}
         self.frozen = recipe.frozen(settings) if recipe.frozen else []
         self.trainer = Trainer(
             parts,
@@ -204,9 +205,8 @@ class _Run:
 
     def _picture(self) -> None:
         if self.recipe.sheet:
-            sheet = self.recipe.sheet(self.settings, parts_of(self.ema))
             with replacing(self.out / f"samples/{self.trainer.step:06d}.png") as temporary:
-                sheet.save(temporary)
+                self.recipe.sheet(self.settings, parts_of(self.ema)).save(temporary)
 
     def _save(self) -> None:
         """Write all that a resumed run needs, and the zoo as it is."""
