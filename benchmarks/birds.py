@@ -29,6 +29,7 @@ import modgan
 from modgan.convert.mixnmatch import GRAPHS
 from modgan.data.images import sheet, to_image
 from modgan.files import replacing
+from modgan.losses import parent_of
 from modgan.metrics.edits import BATCH
 from modgan.metrics.frechet import features, frechet
 from modgan.metrics.mixing import (
@@ -39,7 +40,6 @@ from modgan.metrics.mixing import (
     distance,
     free_codes,
     iou,
-    kin,
     see,
     sizes,
 )
@@ -132,7 +132,7 @@ def realism(
     real, n = features(Q, truth.pictures), len(truth.pictures)
     found = {
         "other real birds": frechet(features(Q, truth.others), real),
-        "this zoo": frechet(features(Q, tied(zoo, truth.others, n, seed)), real),
+        "this zoo": frechet(features(Q, tied(zoo, n, seed)), real),
     }
     if baseline is not None:
         rng = torch.Generator().manual_seed(seed)
@@ -144,10 +144,10 @@ def realism(
     return found
 
 
-def tied(zoo: modgan.Zoo, pictures: Tensor, count: int, seed: int) -> Tensor:
-    """Pictures of codes tied as real ones are; backgrounds with codes of their own are drawn."""
+def tied(zoo: modgan.Zoo, count: int, seed: int) -> Tensor:
+    """Pictures of tied codes; backgrounds with codes of their own are drawn."""
     codes, n = free_codes(zoo, count, torch.Generator().manual_seed(seed)), sizes(zoo)
-    codes["parent"] = kin(zoo, pictures)[codes["child"]]
+    codes["parent"] = parent_of(codes["child"], n["child"], n["parent"])
     if n["background"] == n["child"]:
         codes["background"] = codes["child"]
     return in_batches(zoo, onehot_codes(zoo, codes["z"], codes)).image
@@ -165,13 +165,13 @@ def _share(flags: Tensor) -> float:
 # --- figures ----------------------------------------------------------------------------------
 
 
-def stages(zoo: modgan.Zoo, pictures: Tensor, seed: int) -> Image.Image:
+def stages(zoo: modgan.Zoo, seed: int) -> Image.Image:
     """Every child, up to 16, on its parent, stage by stage."""
     n = sizes(zoo)
     count = min(16, n["child"])
     codes = free_codes(zoo, count, torch.Generator().manual_seed(seed))
     codes["child"] = torch.arange(count)
-    codes["parent"] = kin(zoo, pictures)[:count]
+    codes["parent"] = parent_of(codes["child"], n["child"], n["parent"])
     made = in_batches(zoo, onehot_codes(zoo, codes["z"], codes))
     return sheet(rows(made), TITLES, scale=2)
 
@@ -328,7 +328,7 @@ def main() -> None:
     command = command_of(given)
     what = f"n = {given.n}, {len(truth.mixes.pictures)} mixes, `{command}`"
     write(given.out, page(what, d, found), {"codes": d._asdict(), **found})
-    shown = {"stages": stages(zoo, truth.others, given.seed), "codes": varied(zoo, given.seed)}
+    shown = {"stages": stages(zoo, given.seed), "codes": varied(zoo, given.seed)}
     if modes(zoo):
         shown["mixed"] = four(zoo, truth.mixes)
     for name, figure in shown.items():

@@ -12,11 +12,11 @@ stage is `mixnmatch_birds_features.py`.
 The official program sets the G that learns back to its average after every epoch (it saves the
 average and takes it up again); here G goes on as it is, and the encoders are averaged, too.
 
-On small budgets codes are not left to critics to find: `guesses.py` finds those of real pictures.
-Stages know no norm there, a shape is drawn in a frame that the first five entries of z put in place
-(`placed_generator`), encoders take real and made pictures in one batch, and made pictures have the
-parents and children that were found together. Critics of whole pictures come in at the step
-`critics_from`. For the other losses that are not published see `finegan_birds.py`.
+On small budgets codes are not left to critics to find: `clusters.py` finds those of real pictures,
+and `guesses.py` their poses. Stages know no norm there, a shape is drawn in a frame that the first
+five entries of z put in place (`placed_generator`), and encoders take real and made pictures in one
+batch. Critics of whole pictures come in at the step `critics_from`. For the other losses that are
+not published see `finegan_birds.py`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from modgan.convert.mixnmatch import CODES, GRAPHS
 from modgan.losses import classification, l1, pair_gradient_penalty, wgan_d
 from modgan.metrics.stages import onehot_codes, painted
 from modgan.spec import FeatureSpec, image, onehot
-from modgan.train import Batch, Loss, Phase, Recipe, Share, TrainingError, main
+from modgan.train import Batch, Phase, Recipe, Share, TrainingError, main
 
 MOST = 8  # widths that the channels of a critic grow to; 16 for those of an encoder
 PREDICTED = {"z": 5.0, "b": 5.0, "p": 10.0, "c": 10.0}  # weights of naming the codes
@@ -60,7 +60,7 @@ PREDICTED = {"z": 5.0, "b": 5.0, "p": 10.0, "c": 10.0}  # weights of naming the 
 class Settings(Hierarchy):
     """Every knob once."""
 
-    guess: bool = True  # lean stages, and codes of real pictures found by guessing
+    guess: bool = True  # lean stages, and codes of real pictures found by clustering
     width: int = 16  # channels that the background's stage ends with
     channels: int = 16  # of the parent's feature, and of the child's
     child_width: int = 24  # inside the child stage
@@ -69,10 +69,10 @@ class Settings(Hierarchy):
     pair_width: int = 8  # of a critic of pairs
     pair_hidden: int = 96  # numbers in which such a critic holds a picture, and a code
     lr_g: float = 5e-4  # of stages and encoders
-    critics_from: int = 8_000
+    critics_from: int = 3_000
     w_pairs: float = 0.2
     w_penalty: float = 10.0  # on the slope of the critics of pairs
-    steps: int = 12_000
+    steps: int = 8_000
     decay: float = 0.2  # share of the steps, the last, in which the rates fall to 0
     ema: float = 0.999
 
@@ -150,8 +150,11 @@ def batch(s: Settings, at: Share) -> Batch:
 
 
 def notes(s: Settings) -> dict[str, Tensor]:
-    """What guessing notes of every picture."""
-    return guesses.notes(labels_of(s), len(birds_data.pictures(s))) if s.guess else {}
+    """What is noted of every picture."""
+    if not s.guess:
+        return {}
+    counts = {name: len(labels) for name, labels in labels_of(s).items()}
+    return guesses.notes(birds_data.pictures(s), birds_data.middle(s), counts)
 
 
 def read(parts: Parts, batch: Batch) -> dict[str, Tensor]:
@@ -173,12 +176,10 @@ def read(parts: Parts, batch: Batch) -> dict[str, Tensor]:
 
 
 def found(parts: Parts, batch: Batch) -> guesses.Codes:
-    """The codes of the objects: once; made pictures then have the parents and children of these."""
+    """The codes of the objects, with poses that paint them best: once."""
     if "found" not in batch:
         read(parts, batch)
-        said = {port: batch["said"][k][0].detach() for k, port in CODES.items()}
-        batch["found"] = guesses.found(parts, batch, said)
-        batch |= {name: batch["found"][name].argmax(1) for name in ("parent", "child")}
+        batch["found"] = guesses.found(parts, batch, batch["said"]["z"][0].detach())
     kept: guesses.Codes = batch["found"]
     return kept
 
@@ -226,17 +227,6 @@ def pairs_loss(parts: Parts, batch: Batch) -> Terms:
     return {"pairs": apart(*terms), "penalty": penalty}
 
 
-def settled(loss: Loss) -> Loss:
-    """The loss, once the codes are found, for made pictures have some of them."""
-
-    def after(parts: Parts, batch: Batch) -> Terms:
-        if batch["guess"]:
-            found(parts, batch)
-        return loss(parts, batch)
-
-    return after
-
-
 def g_loss(parts: Parts, batch: Batch) -> Terms:
     """G and Q's: FineGAN's terms, pairs that cannot be told apart, codes named."""
     terms = shared.painting_loss(parts, batch)
@@ -271,9 +261,9 @@ def phases(s: Settings) -> list[Phase]:
     weights |= guesses.WEIGHTS if s.guess else {}
     critic = {"pairs": 1.0, "penalty": s.w_penalty}
     return [
-        *(replace(phase, loss=settled(phase.loss)) for phase in shared.critic_phases(s)),
-        Phase("D_pair", ("D_pair_*",), settled(pairs_loss), critic, s.lr, start=s.critics_from),
-        Phase("G", trained, settled(g_loss), weights, s.lr_g, betas=(0.5, 0.99)),
+        *shared.critic_phases(s),
+        Phase("D_pair", ("D_pair_*",), pairs_loss, critic, s.lr, start=s.critics_from),
+        Phase("G", trained, g_loss, weights, s.lr_g, betas=(0.5, 0.99)),
     ]
 
 

@@ -111,16 +111,14 @@ def test_objects_are_painted_again_of_the_codes_that_were_found() -> None:
     s = small(recipe)
     parts, notes = recipe.parts(s), mixnmatch_birds.notes(s)
     batch = {**recipe.batch(s, Share(0)), "notes": notes}
-    terms = mixnmatch_birds.settled(mixnmatch_birds.g_loss)(parts, batch)
+    terms = mixnmatch_birds.g_loss(parts, batch)
     assert 0 < terms["again"].item() < 2
     learn = {name: next(parts[name].parameters()) for name in (*STAGES, "Q_z", "Q_b")}
     moved = torch.autograd.grad(terms["again"], list(learn.values()), allow_unused=True)
     got = {name for name, slope in zip(learn, moved, strict=True) if slope is not None}
     assert got == set(STAGES) - {"G_background", "R_background"}, "the object, over what is behind"
-    for name in ("parent", "child"):  # made pictures have what real ones were found to have
-        assert torch.equal(batch[name], notes[name][batch["index"]])
     wide = {**recipe.batch(s, Share(0)), "notes": notes, "area": (0.9, 1.0)}
-    wide = mixnmatch_birds.settled(mixnmatch_birds.g_loss)(parts, wide)
+    wide = mixnmatch_birds.g_loss(parts, wide)
     assert wide["area"].item() > 0.5, "masks of made pictures and of those painted again"
     without = small(recipe, guess=False)
     parts = recipe.parts(without)
@@ -145,7 +143,7 @@ def test_critics_come_in_when_asked() -> None:
     parts, notes = recipe.parts(s), mixnmatch_birds.notes(s)
     for step, late in ((5, False), (6, True)):
         batch = {**recipe.batch(s, Share(step)), "notes": notes}
-        terms = mixnmatch_birds.settled(mixnmatch_birds.g_loss)(parts, batch)
+        terms = mixnmatch_birds.g_loss(parts, batch)
         assert all((terms[k].item() != 0) is late for k in ("patch", "real", "pairs"))
 
 

@@ -1,4 +1,4 @@
-"""Codes of real pictures found by guessing: what is kept, noted and learned."""
+"""Codes of real pictures as noted, and poses found by painting."""
 
 from __future__ import annotations
 
@@ -20,15 +20,14 @@ RECIPE = mixnmatch_birds.recipe
 BOXES = torch.tensor([[4, 8, 20, 24], [0, 0, 32, 32]])
 
 
-def step(at: int = 0, **changed: Any) -> tuple[Any, dict[str, Any], dict[str, Tensor]]:
-    """Parts, the batch of a step with notes, and what encoders say of its objects."""
+def step(at: int = 0, **changed: Any) -> tuple[Any, dict[str, Any], Tensor]:
+    """Parts, the batch of a step with notes, and z as encoders say of its objects."""
     s = small(RECIPE, **changed)
     torch.manual_seed(0)
     parts = RECIPE.parts(s)
     batch = {**RECIPE.batch(s, Share(at)), "notes": mixnmatch_birds.notes(s)}
     mixnmatch_birds.read(parts, batch)
-    said = {port: batch["said"][k][0].detach() for k, port in mixnmatch_birds.CODES.items()}
-    return parts, batch, said
+    return parts, batch, batch["said"]["z"][0].detach()
 
 
 def test_outside_of_boxes() -> None:
@@ -59,72 +58,45 @@ def test_frames_lie_as_boxes_do() -> None:
     assert size == pytest.approx(0.5 / guesses.FILLS)
 
 
-def test_what_is_found_paints_best_and_is_noted() -> None:
-    parts, batch, said = step()
-    x, notes, side = batch["objects"], batch["notes"], batch["objects"].shape[-1]
+def test_poses_that_paint_best_are_noted() -> None:
+    parts, batch, z = step()
+    x, notes, index = batch["objects"], batch["notes"], batch["index"]
 
     def error(codes: guesses.Codes) -> Tensor:
         with torch.no_grad():
-            _, canvas = guesses.scenes(parts, x, batch["boxes"], torch.full((2,), 0.5))
+            torch.manual_seed(1)
+            canvas = guesses.behind(parts, codes)
             return (painted(parts, codes, canvas=canvas).image - x).abs().mean((1, 2, 3))
 
-    assert (notes["child"] == -1).all()
-    first = guesses.found(parts, batch, said)
-    index, turned = batch["index"], 1 - 2 * batch["mirrored"].float()[:, None]
-    assert torch.equal(notes["parent"][index], first["parent"].argmax(1))
-    assert torch.equal(notes["pose"][index], turned * first["z"][:, guesses.PLACE : POSE])
-    assert (notes["child"] >= 0).sum() == len(index.unique())
-    for share in ("share_parent", "share_child", "share_background"):
-        assert notes[share].sum().item() == pytest.approx(1)
-    read = {k: guesses.one_hot(v.argmax(1), v.shape[1]) for k, v in said.items() if k != "z"}
-    read["z"] = guesses.in_box(parts["G_parent"], said["z"], batch["boxes"], side)
+    before = {name: notes[name].clone() for name in notes}
+    first = guesses.known(parts, batch, guesses.in_box(parts["G_parent"], z, batch["boxes"], 32))
     for _ in range(12):
-        last = guesses.found(parts, batch, said)
-    assert error(last).mean() < error(read).mean(), "guessing finds better than what is read"
+        last = guesses.found(parts, batch, z)
+    assert error(last).mean() < error(first).mean(), "poses are found"
+    turned = 1 - 2 * batch["mirrored"].float()[:, None]
+    assert torch.equal(notes["pose"][index], turned * last["z"][:, guesses.PLACE : POSE])
+    for name in ("background", "parent", "child"):
+        assert torch.equal(notes[name], before[name]), "codes stay as they cluster"
+        assert torch.equal(last[name].argmax(1), notes[name][index])
 
 
-def test_what_was_noted_comes_first() -> None:
-    _, batch, said = step()
-    notes, places = batch["notes"], batch["index"]
-    side = torch.ones(len(places), 1)
-    read = {k: guesses.one_hot(v.argmax(1), v.shape[1]) for k, v in said.items() if k != "z"}
-    read["z"] = said["z"]
-    fresh = guesses.known(notes, places, side, read)
-    assert all(torch.equal(fresh[k], read[k]) for k in read)
-    notes["parent"][places[0]], notes["child"][places[0]] = 1, 3
-    notes["pose"][places[0]] = torch.tensor([0.5, -1.0])
-    old = guesses.known(notes, places, side, read)
-    assert old["parent"][0].tolist() == [0, 1] and old["child"][0].tolist() == [0, 0, 0, 1]
-    assert old["z"][0, guesses.PLACE : POSE].tolist() == [0.5, -1.0]
-    assert torch.equal(old["z"][0, : guesses.PLACE], read["z"][0, : guesses.PLACE])
-    mirrored = guesses.known(notes, places, -side, read)
+def test_what_is_noted_of_a_picture_holds_for_its_mirror_image() -> None:
+    parts, batch, z = step()
+    batch["notes"]["pose"][batch["index"][0]] = torch.tensor([0.5, -1.0])
+    batch["mirrored"] = torch.zeros_like(batch["mirrored"])
+    plain = guesses.known(parts, batch, z)
+    assert plain["z"][0, guesses.PLACE : POSE].tolist() == [0.5, -1.0]
+    assert torch.equal(plain["z"][:, : guesses.PLACE], z[:, : guesses.PLACE])
+    assert torch.equal(plain["z"][:, POSE:], z[:, POSE:])
+    batch["mirrored"] = ~batch["mirrored"]
+    mirrored = guesses.known(parts, batch, z)
     assert mirrored["z"][0, guesses.PLACE : POSE].tolist() == [-0.5, 1.0]
 
 
-def test_codes_found_too_often_cost() -> None:
-    labels = {"background": ("a", "b"), "parent": ("a", "b"), "child": ("a", "b")}
-    notes = guesses.notes(labels, 3)
-    codes = {"parent": torch.eye(2), "child": torch.eye(2)}
-    even = guesses.cost(notes, codes)
-    torch.testing.assert_close(even[0], even[1])
-    notes["share_parent"].copy_(torch.tensor([0.75, 0.25]))
-    assert guesses.cost(notes, codes)[0] - even[0] == pytest.approx(0.5 * 0.02, abs=1e-6)
-    notes["share_parent"].fill_(0.5)
-    notes["kin"].copy_(torch.tensor([[1.0, 1.0], [9.0, 1.0]]))  # parent 1 is rare with child 1
-    assert guesses.cost(notes, codes)[1] > guesses.cost(notes, codes)[0]
-
-
-def test_backgrounds_are_told_by_what_is_beside_the_box() -> None:
-    parts, _, _ = step()
-    boxes = torch.tensor([[8, 8, 24, 24]]).expand(3, 4)
-    with torch.no_grad():
-        eye = torch.eye(2)
-        z = torch.zeros(2, 6)
-        shown = parts["R_background"](parts["G_background"](z, eye))
-    x = shown[[0, 1, 1]].clone()
-    x[:, :, 8:24, 8:24] = torch.rand(3, 3, 16, 16)  # an object
-    parts["G_background"].forward = lambda _, code: code  # whatever z is
-    parts["R_background"].forward = lambda code: torch.einsum("bn,nchw->bchw", code, shown)
-    codes, canvas = guesses.scenes(parts, x, boxes, torch.full((2,), 0.5))
-    assert codes.argmax(1).tolist() == [0, 1, 1]
-    torch.testing.assert_close(canvas, shown[[0, 1, 1]])
+def test_guesses_are_of_pose_alone() -> None:
+    z = torch.randn(3, 8)
+    as_it_is, mirrored, moved = guesses.guesses(z)
+    assert torch.equal(as_it_is, z)
+    assert torch.equal(mirrored[:, POSE - 1], -z[:, POSE - 1])
+    assert torch.equal(moved[:, POSE - 1 :], z[:, POSE - 1 :])
+    assert (moved[:, : POSE - 1] != z[:, : POSE - 1]).all()

@@ -187,7 +187,7 @@ def test_encoders_norm_real_and_made_pictures_as_one() -> None:
         parts["Q_c"].get_submodule("body").register_forward_pre_hook(
             lambda module, given: heard.append(len(given[0]))
         )
-        terms = mixnmatch_birds.settled(mixnmatch_birds.g_loss)(parts, batch)
+        terms = mixnmatch_birds.g_loss(parts, batch)
         assert heard == ([6] if together else [3, 3])
         assert {"z", "b", "p", "c"} <= set(terms)
         # what is read and named is what Q's say of each, where no batch is normed

@@ -23,12 +23,10 @@ from modgan.metrics.mixing import (
     disentangled,
     distance,
     iou,
-    kin,
     largest,
     meaning,
     same_pose,
     see,
-    sizes,
 )
 from modgan.metrics.stages import TITLES, in_batches, onehot_codes, painted, rows
 from modgan.spec import FeatureSpec, image, logits, onehot
@@ -273,26 +271,3 @@ def test_frechet_distance() -> None:
     assert frechet(a @ turned, stretched @ turned) == pytest.approx(frechet(a, stretched), rel=1e-4)
     with pytest.raises(ValueError, match=r"two sets \(N, C\) of one C, with 2 rows or more"):
         frechet(a, a[:, :2])
-
-
-class FirstPixel(nn.Module):
-    """Says the code that a picture's first pixel is."""
-
-    def __init__(self, channel: int, count: int) -> None:
-        super().__init__()
-        self.channel, self.count = channel, count
-
-    def forward(self, image: Tensor) -> Tensor:
-        return torch.eye(self.count)[image[:, self.channel, 0, 0].long()]
-
-
-def test_the_parent_of_a_child_is_the_one_that_pictures_show(parts: dict[str, Component]) -> None:
-    n = sizes(parts)
-    rule = torch.arange(n["child"]) * n["parent"] // n["child"]
-    pictures = torch.zeros(5, 3, 4, 4)
-    assert torch.equal(kin(parts, pictures), rule)
-    pictures[:, 0] = torch.tensor([1.0, 1, 0, 0, 0])[:, None, None]  # parents
-    pictures[:, 1] = torch.tensor([0.0, 0, 0, 1, 1])[:, None, None]  # children
-    read = {**parts, "Q_p": FirstPixel(0, n["parent"]), "Q_c": FirstPixel(1, n["child"])}
-    found = kin(read, pictures)  # type: ignore[arg-type]
-    assert found[:2].tolist() == [1, 0] and torch.equal(found[2:], rule[2:])

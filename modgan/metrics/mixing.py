@@ -143,23 +143,6 @@ def disentangled(
     )
 
 
-def kin(parts: Parts, pictures: Tensor) -> Tensor:
-    """The parent (n,) of every child: read most often with it off pictures (B, 3, H, W).
-
-    Of a child that is not read, and of parts that read no codes, it is FineGAN's rule's.
-    """
-    n = sizes(parts)
-    rule = torch.arange(n["child"]) * n["parent"] // n["child"]
-    if "Q_p" not in parts or "Q_c" not in parts:
-        return rule
-    with torch.inference_mode():
-        some = torch.split(pictures, BATCH)
-        p, c = (torch.cat([parts[q](each).argmax(1) for each in some]) for q in ("Q_p", "Q_c"))
-    counts = torch.bincount(c * n["parent"] + p, minlength=n["child"] * n["parent"])
-    most, parent = counts.reshape(n["child"], n["parent"]).max(1)
-    return torch.where(most > 0, parent, rule)
-
-
 def sizes(parts: Parts) -> dict[str, int]:
     """How many values each code has."""
     stages = zip(CODES, ("G_background", "G_parent", "T_child"), strict=True)

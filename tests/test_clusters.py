@@ -1,0 +1,102 @@
+"""Codes of pictures found by clustering, without labels or masks."""
+
+from __future__ import annotations
+
+from copy import copy
+
+import clusters
+import pytest
+import torch
+from torch import Tensor
+
+from modgan.data.birds import ATTRIBUTES, Birds, bird_of
+from modgan.data.boxed import Boxed
+
+COUNT = 400
+MIDDLE = torch.tensor([[18, 18, 46, 46]])
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Boxed:
+    return Boxed(Birds(COUNT, 64, 1), 64, around=None, spare=1.0)
+
+
+@pytest.fixture(scope="module")
+def found(drawn: Boxed) -> clusters.Clusters:
+    return clusters.clusters(drawn, MIDDLE, *(len(labels) for labels in ATTRIBUTES.values()))
+
+
+def purity(codes: Tensor, labels: Tensor) -> float:
+    """The share of pictures that have the label which most of their code have."""
+    counts = torch.zeros(int(codes.max()) + 1, int(labels.max()) + 1)
+    counts.index_put_((codes, labels), torch.ones(len(codes)), accumulate=True)
+    return counts.max(1).values.sum().item() / len(codes)
+
+
+def test_clusters_are_the_factors(drawn: Boxed, found: clusters.Clusters) -> None:
+    background, shape, texture = drawn.labels.unbind(1)
+    assert purity(found.background, background) > 0.95
+    assert purity(found.parent, shape) > 0.9
+    assert purity(found.child, texture) > 0.9
+    assert torch.equal(found.parent, found.child // 2), "as FineGAN ties them"
+
+
+def test_which_way_they_face_is_told_up_to_the_sign(drawn: Boxed, found: clusters.Clusters) -> None:
+    right = torch.tensor([bird_of(1, i).pose.facing == "right" for i in range(COUNT)])
+    agree = [(right == found.mirrored)[found.parent == p].float().mean() for p in range(8)]
+    assert torch.stack([max(share, 1 - share) for share in agree]).mean() > 0.8
+
+
+def test_the_same_again(drawn: Boxed, found: clusters.Clusters) -> None:
+    again = clusters.clusters(drawn, MIDDLE, 8, 8, 16)
+    assert all(torch.equal(a, b) for a, b in zip(found, again, strict=True))
+
+
+def test_without_boxes_the_middle_is_taken(drawn: Boxed, found: clusters.Clusters) -> None:
+    without = copy(drawn)
+    without.boxes = None
+    again = clusters.clusters(without, MIDDLE, 8, 8, 16)
+    assert purity(again.background, drawn.labels[:, 0]) > 0.8
+    assert not torch.equal(again.child, found.child)
+
+
+def test_clusters_are_even() -> None:
+    rng = torch.Generator().manual_seed(0)
+    points = torch.randn(400, 2, generator=rng)  # dense in the middle
+    labels, mirrored = clusters.even_means(points, 8)
+    counts = torch.bincount(labels, minlength=8)
+    assert counts.min() > 25 and counts.max() < 75, counts
+    assert not mirrored.any()
+    share = clusters.evenly(torch.rand(12, 3, generator=rng), torch.tensor(0.1))
+    torch.testing.assert_close(share.sum(1), torch.ones(12))
+    torch.testing.assert_close(share.sum(0), torch.full((3,), 4.0), atol=0.05, rtol=0)
+
+
+def test_mirror_images_are_one_cluster() -> None:
+    rng = torch.Generator().manual_seed(0)
+    first, second = torch.randn(2, 6, generator=rng)
+    turn = torch.rand(40, generator=rng) < 0.5
+    plain = torch.where((torch.arange(40) < 20)[:, None], first, second)
+    points = torch.where(turn[:, None], plain.flip(1), plain)
+    labels, mirrored = clusters.even_means(points, 2, points.flip(1))
+    for half in (slice(0, 20), slice(20, 40)):
+        assert len(labels[half].unique()) == 1
+        assert len((mirrored[half] ^ turn[half]).unique()) == 1
+    assert labels[0] != labels[20]
+
+
+@pytest.mark.parametrize(("children", "parents"), [(4, 2), (5, 2), (7, 3), (3, 3)])
+def test_alike_children_are_of_one_parent(children: int, parents: int) -> None:
+    rule = clusters.parent_of(torch.arange(children), children, parents)
+    rng = torch.Generator().manual_seed(0)
+    kinds, order = torch.randn(parents, 1, 4, 4, generator=rng), torch.randperm(children)
+    outlines = kinds[rule] + 0.01 * torch.randn(children, 1, 4, 4, generator=rng)
+    outlines[1] = outlines[1].flip(2)
+    numbers, flipped = clusters.related(outlines[order], parents).unbind(1)
+    assert sorted(numbers.tolist()) == list(range(children))
+    family = clusters.parent_of(numbers, children, parents)
+    same = family[:, None] == family
+    assert torch.equal(same, rule[order][:, None] == rule[order])
+    beside = flipped.bool() ^ (order == 1)
+    for parent in range(parents):
+        assert len(beside[family == parent].unique()) == 1, "all the same way round"
