@@ -2,9 +2,9 @@
 
 In MixNMatch encoders learn from critics and from made pictures what the codes of a real picture
 are, which takes hundreds of thousands of steps. Here `clusters.py` finds codes before the first
-step. Boxes say where the object is; how it faces and how far it is turned is found by painting it
-as it was noted, mirrored, and turned a little: what is most like it is noted. The stages learn to
-paint pictures of these codes, and the encoders to read them.
+step, and which way objects face. Boxes say where they are; how far they are turned is found by
+painting them as it was noted, and moved a little: what is more like the picture is noted. The
+stages learn to paint pictures of these codes, and the encoders to read them.
 Axes: B pictures, n labels, H W pixels.
 """
 
@@ -94,9 +94,9 @@ def found(parts: Parts, batch: Batch, z: Tensor) -> Codes:
         codes = known(parts, batch, in_box(G, z, batch["boxes"], x.shape[-1]))
         canvas = behind(parts, codes)
         tries = guesses(codes["z"])
-        many = {k: tries.flatten(0, 1) if k == "z" else codes[k].repeat(3, 1) for k in codes}
-        made = painted(parts, many, canvas=canvas.repeat(3, 1, 1, 1)).image
-        error = (made - x.repeat(3, 1, 1, 1)).abs().mean((1, 2, 3)).reshape(3, -1)
+        many = {k: tries.flatten(0, 1) if k == "z" else codes[k].repeat(2, 1) for k in codes}
+        made = painted(parts, many, canvas=canvas.repeat(2, 1, 1, 1)).image
+        error = (made - x.repeat(2, 1, 1, 1)).abs().mean((1, 2, 3)).reshape(2, -1)
         codes["z"] = tries[error.argmin(0), torch.arange(len(x), device=x.device)]
         batch["notes"]["pose"][batch["index"]] = sides(batch) * codes["z"][:, PLACE:POSE]
     return codes
@@ -116,11 +116,10 @@ def known(parts: Parts, batch: Batch, z: Tensor) -> Codes:
 
 
 def guesses(z: Tensor) -> Tensor:
-    """z as it is, mirrored, and moved a little, (3, B, n_z)."""
-    mirrored, moved = z.clone(), z.clone()
-    mirrored[:, POSE - 1] *= -1
+    """z as it is, and with the place moved and turned a little, (2, B, n_z)."""
+    moved = z.clone()
     moved[:, : POSE - 1] += torch.randn_like(z[:, : POSE - 1]) * z.new_tensor(SHAKEN)
-    return torch.stack([z, mirrored, moved])
+    return torch.stack([z, moved])
 
 
 def behind(parts: Parts, codes: Codes) -> Tensor:

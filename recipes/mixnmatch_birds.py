@@ -13,10 +13,10 @@ The official program sets the G that learns back to its average after every epoc
 average and takes it up again); here G goes on as it is, and the encoders are averaged, too.
 
 On small budgets codes are not left to critics to find: `clusters.py` finds those of real pictures,
-and `guesses.py` their poses. Stages know no norm there, a shape is drawn in a frame that the first
-five entries of z put in place (`placed_generator`), and encoders take real and made pictures in one
-batch. Critics of whole pictures come in at the step `critics_from`. For the other losses that are
-not published see `finegan_birds.py`.
+and `guesses.py` how far they are turned. Stages know no norm there, a shape is drawn in a frame
+that the first five entries of z put in place (`placed_generator`), and encoders take real and made
+pictures in one batch. Critics of whole pictures come in at the step `critics_from`. For the other
+losses that are not published see `finegan_birds.py`.
 """
 
 from __future__ import annotations
