@@ -33,9 +33,13 @@ FILLS = 0.85  # share of a shape's frame that the longer side of its box takes
 TURN, LEAST = 0.15, 0.05  # reach of the turn, radians; of x, y and size at least
 SHAKEN = (0.2, 0.2, 0.3, 1.0)  # deviation of a guessed x, y, size and turn, in entries of z
 KEPT = 0.5  # of a picture's own noise when it is painted again, pose aside: the rest is drawn
-WEIGHTS = {"behind": 30.0, "again": 30.0, "again_parent": 10.0, "beside": 30.0} | dict.fromkeys(
-    ("found_z", "found_b", "found_p", "found_c"), 5.0
-)  # of `again_loss`
+WEIGHTS = {
+    "behind": 30.0,
+    "again": 30.0,
+    "in_box": 30.0,
+    "again_parent": 10.0,
+    "beside": 30.0,
+} | dict.fromkeys(("found_z", "found_b", "found_p", "found_c"), 5.0)  # of `again_loss`
 
 
 def notes(data: Boxed, middle: Tensor, counts: Mapping[str, int]) -> dict[str, Tensor]:
@@ -147,10 +151,11 @@ def again_loss(batch: Batch, made: Painted, codes: Codes, said: Mapping[str, Ten
     """L1 of pictures painted again, masks beside the boxes, and codes named that were found."""
     x = batch["objects"]
     beside = outside(batch["boxes"], x.shape[-1])
-    masks = torch.cat([made.mask_parent, made.mask_child], 1)
+    within, masks = 1 - beside, torch.cat([made.mask_parent, made.mask_child], 1)
     terms = {
         "behind": ((made.background - x).abs() * beside).mean() / beside.mean().clamp(min=1e-3),
         "again": l1(made.image, x),
+        "in_box": ((made.image - x).abs() * within).mean() / within.mean().clamp(min=1e-3),
         "again_parent": l1(made.parent, x),
         "beside": (masks * beside).mean(),
         "found_z": l1(said["z"][:, :POSE], codes["z"][:, :POSE]),

@@ -43,6 +43,7 @@ Parts = Mapping[str, Component]
 Terms = dict[str, Tensor]
 STRIDES = {16: (2, 1), 22: (2, 2), 34: (2, 2, 1)}  # pixels that a patch has -> of which critic
 SHIFT = 12 / 64  # sides of the picture that readers of codes see it shifted by at most
+PAINTED = ("patch", "background", "real", "parent", "child", "outlines")  # terms of critics
 RAMP = 1_000  # steps in which the term "binary" rises to its weight
 
 
@@ -68,7 +69,7 @@ class Hierarchy(Codes):
     jitter: float = 0.1  # noise on what codes are read off, then also mirrored and shifted
     w_r1: float = 5.0  # penalty on the critics' slope at real pictures
     r1_every: int = 8  # steps between such penalties
-    critics_from: int = 0  # steps before critics tell real from made
+    critics_from: int = 0  # steps before critics tell real from made, and read codes
     n_res: int = 1  # residual blocks of a stage
     coarse: int = 2  # pixels a side that a position of a stage's feature paints: 1, 2, 4
 
@@ -302,16 +303,21 @@ def glimpsed(pictures: Tensor, noise: float, shift: float = 0.0) -> Tensor:
 def painting_loss(parts: Parts, batch: Batch) -> Terms:
     """G: fool both critics, and let the critics of codes read every code; masks as they should be.
 
-    There is no adversarial loss on the parent's picture.
+    There is no adversarial loss on the parent's picture. Before critics come in, masks are all that
+    counts.
     """
     out = made(parts, batch)
+    if not batch["late"]:
+        asked = {"free": "other_child" in batch, "background_code": "D_background_code" in parts}
+        names = (*PAINTED, *(name for name in asked if asked[name]))
+        return {**dict.fromkeys(names, out.image.new_zeros(())), **masks_loss(out, batch)}
     patches, background = parts["D_background"](behind(batch, out.background))
     codes_read = reading_loss(parts, batch, out)
     real, _ = parts["D_child"](out.image)
     return {
-        "patch": batch["late"] * logistic_g(patches),
-        "background": batch["late"] * bce(background, 1.0),
-        "real": batch["late"] * logistic_g(real),
+        "patch": logistic_g(patches),
+        "background": bce(background, 1.0),
+        "real": logistic_g(real),
         **masks_loss(out, batch),
         **codes_read,
     }

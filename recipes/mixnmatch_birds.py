@@ -68,7 +68,7 @@ class Settings(Hierarchy):
     q_width: int = 16  # of the first convolution of an encoder
     pair_width: int = 8  # of a critic of pairs
     pair_hidden: int = 96  # numbers in which such a critic holds a picture, and a code
-    lr_g: float = 5e-4  # of stages and encoders
+    lr_g: float = 1e-3  # of stages and encoders
     critics_from: int = 3_000
     w_pairs: float = 0.2
     w_penalty: float = 10.0  # on the slope of the critics of pairs

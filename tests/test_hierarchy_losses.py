@@ -28,7 +28,7 @@ def test_g_moves_of_the_critic_of_children_what_reads_codes_alone() -> None:
     parts, phases = recipe.parts(s), recipe.phases(s)
     assert [phase.name for phase in phases] == ["D_background", "D_child", "G"]
     trainer = Trainer(parts, phases)
-    batch = recipe.batch(s, Share(0))
+    batch = recipe.batch(s, Share(1))
     moved = []
     for at in range(3):
         before = {name: state(part) for name, part in parts.items()}
@@ -58,7 +58,7 @@ def test_pictures_are_painted_once_a_step() -> None:
     """All phases see the same pictures, and G learns through them."""
     recipe = finegan_birds.recipe
     s = small(recipe)
-    parts, batch = recipe.parts(s), recipe.batch(s, Share(0))
+    parts, batch = recipe.parts(s), recipe.batch(s, Share(1))
     first = hierarchy_critics.made(parts, batch)
     assert hierarchy_critics.made(parts, batch) is first and first.image.requires_grad
 
@@ -120,7 +120,7 @@ def test_readers_of_codes_cannot_read_places() -> None:
 def test_what_readers_of_codes_see(outline: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = finegan_birds.recipe
     s = small(recipe, outline=outline)
-    parts, batch = recipe.parts(s), recipe.batch(s, Share(0))
+    parts, batch = recipe.parts(s), recipe.batch(s, Share(1))
     out, shown = hierarchy_critics.made(parts, batch), list[tuple[Tensor, float, float]]()
 
     def kept(pictures: Tensor, noise: float, shift: float = 0.0) -> Tensor:
@@ -139,8 +139,8 @@ def test_what_readers_of_codes_see(outline: bool, monkeypatch: pytest.MonkeyPatc
 def test_other_children_are_read_on_the_same_parent() -> None:
     recipe = finegan_birds.recipe
     s, most = small(recipe), 400
-    parts, batch = recipe.parts(s), recipe.batch(s, Share(0))
-    many = recipe.batch(replace(s, batch=most), Share(0))
+    parts, batch = recipe.parts(s), recipe.batch(s, Share(1))
+    many = recipe.batch(replace(s, batch=most), Share(1))
     strange = (many["other_child"] // 2 != many["parent"]).float().mean()
     assert strange.item() == pytest.approx(0.5, abs=0.1), "independent of the parent"
     part = {name: parts[name].eval() for name in parts}
@@ -161,7 +161,7 @@ def test_the_penalty_on_the_critic_of_backgrounds_acts() -> None:
     """A critic whose patches are linear has a slope that the number of patches does not change."""
     recipe = finegan_birds.recipe
     s = small(recipe)
-    parts, batch = recipe.parts(s), recipe.batch(s, Share(0))
+    parts, batch = recipe.parts(s), recipe.batch(s, Share(1))
     slopes = []
     for side in (32, 64):
         pictures = torch.zeros(3, 3, side, side)
@@ -182,7 +182,7 @@ def test_encoders_norm_real_and_made_pictures_as_one() -> None:
         s = small(recipe, guess=together)
         torch.manual_seed(0)
         parts = recipe.parts(s)
-        batch = {**recipe.batch(s, Share(0)), "notes": mixnmatch_birds.notes(s)}
+        batch = {**recipe.batch(s, Share(1)), "notes": mixnmatch_birds.notes(s)}
         heard.clear()
         parts["Q_c"].get_submodule("body").register_forward_pre_hook(
             lambda module, given: heard.append(len(given[0]))
