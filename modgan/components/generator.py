@@ -317,10 +317,10 @@ class PlacedGenerator(Component):
 def posed(frame: Tensor, z: Tensor, reach: Sequence[float], size: float) -> Tensor:
     """Frames (B, C, H, H) put in place by z (B, 5 or more): x, y, size, turn, facing.
 
-    Facing is σ(8 z): 1 leaves the frame as it is, 0 mirrors it, between they are blended. Beside
+    Facing is σ(40 z): 1 leaves the frame as it is, 0 mirrors it, between they are blended. Beside
     the frame all is 0.
     """
-    right = torch.sigmoid(8 * z[:, 4])[:, None, None, None]
+    right = torch.sigmoid(40 * z[:, 4])[:, None, None, None]
     frame = right * frame + (1 - right) * frame.flip(3)
     x, y, growth, turn = (z[:, :4] * z.new_tensor(reach)).unbind(1)
     c, s = (turn.cos() / size / growth.exp(), turn.sin() / size / growth.exp())
