@@ -5,7 +5,8 @@
     modgan train recipes/birds_judge.py --smoke       # seconds
 
 Q learns background, shape, texture and facing from birds whose texture does not depend on their
-shape: otherwise it would read one off the other. S learns the true masks. Neither ever sees a made
+shape: otherwise it would read one off the other. S learns the true masks. Three pictures of four
+are blurred, for what is judged is what a bird is, not how sharp it is. Neither ever sees a made
 picture. Axes: B batch, A attributes, H W pixels.
 """
 
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from birds_data import Data, card
 from judge import judge
 from PIL import Image
@@ -32,10 +34,11 @@ from modgan.data.images import AttributeImages, DataError, cached, fit, to_tenso
 from modgan.data.table import read_text
 from modgan.losses import bce
 from modgan.spec import FeatureSpec, image
-from modgan.train import Batch, Phase, main
+from modgan.train import Batch, Phase, Share, main
 
 FACING = ("left", "right")
 READ = (*ATTRIBUTES, "facing")
+REACH = 4  # pixels that a blur reaches
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Settings(Data):
     batch: int = 48  # pictures a step
     shift: int = 4  # pixels that a picture is moved at most
     noise: float = 0.1  # largest standard deviation of the noise, in -1..1
+    blur: float = 1.5  # most standard deviations of the blur, in pixels
     lr: float = 2e-3
     steps: int = 3_000
     decay: float = 1.0  # share of the steps, the last, in which the rates fall to 0
@@ -136,6 +140,24 @@ def parts(s: Settings) -> dict[str, Component]:
     return {"Q": Q, "S": UnetEncoder(image(s.size), where, s.s_width, 0)}
 
 
+def batch(s: Settings, at: Share) -> Batch:
+    """Pictures as all judges learn from, three of four of them blurred."""
+    made = base.batch(s, at)
+    deviation = s.blur * torch.rand(s.batch, generator=at.own(s.seed + 1))
+    deviation[::4] = 0
+    return {**made, "image": blurred(made["image"], deviation)}
+
+
+def blurred(x: Tensor, deviation: Tensor) -> Tensor:
+    """Pictures (B, C, H, W), each with a Gaussian blur of so many pixels, (B,)."""
+    reach = torch.arange(-REACH, REACH + 1, dtype=x.dtype)
+    heights = torch.exp(-(reach**2) / 2 / deviation[:, None].clamp(min=1e-3) ** 2)
+    kernel = (heights / heights.sum(1, keepdim=True)).repeat_interleave(x.shape[1], 0)
+    flat, n = F.pad(x, (REACH,) * 4, mode="replicate").flatten(0, 1)[None], len(kernel)
+    rows = F.conv2d(flat, kernel[:, None, :, None], groups=n)
+    return F.conv2d(rows, kernel[:, None, None, :], groups=n).reshape(x.shape)
+
+
 def segment(parts: Mapping[str, Component], batch: Batch) -> dict[str, Tensor]:
     """S: which share of each pixel the object covers."""
     return {"mask": bce(parts["S"](batch["image"]), batch["beside"])}
@@ -149,6 +171,7 @@ def phases(s: Settings) -> list[Phase]:
 recipe = replace(
     base,
     parts=parts,
+    batch=batch,
     phases=phases,
     card=lambda s: card(s, {"read": ["Q"], "segment": ["S: image -> object"]}),
     smoke={**base.smoke, "s_width": 2},

@@ -1,8 +1,9 @@
-"""What pictures show, found by clustering: backgrounds, textures, shapes, and which way they face.
+"""What pictures show, found by clustering: backgrounds, textures, shapes, and how objects pose.
 
 Colours outside of a picture's box tell its background, and colours in the box that the background
 lacks are the object's. These tell its texture, together with its outline; textures whose outlines
-are alike have one shape. Clusters are to be about as large as each other.
+are alike have one shape. Clusters are to be about as large as each other. Objects face the way that
+their upper part leans, and their poses are what their outlines differ in from others of their kind.
 
 No picture has a mask or a label here. It takes backgrounds that differ in colour, textures that do,
 and objects that show all of themselves, as drawn ones do.
@@ -35,11 +36,12 @@ class Clusters(NamedTuple):
     background: Tensor  # int64 (N,)
     parent: Tensor  # int64 (N,)
     child: Tensor  # int64 (N,)
-    mirrored: Tensor  # bool (N,), against most others of the parent
+    mirrored: Tensor  # bool (N,), facing left
+    stance: Tensor  # float32 (N, stances), normal within a parent
 
 
 def clusters(
-    data: Boxed, middle: Tensor, backgrounds: int, parents: int, children: int
+    data: Boxed, middle: Tensor, backgrounds: int, parents: int, children: int, stances: int
 ) -> Clusters:
     """Clusters of whole pictures, a function of its arguments.
 
@@ -66,8 +68,12 @@ def clusters(
     mirrored = facing(x, mask, boxes, child, mirrored)
     usual_outlines = means(turned(*outlined(mask, boxes), mirrored), child, children)
     child, flipped = related(usual_outlines, parents)[child].unbind(1)
-    mirrored = mirrored ^ flipped.bool() ^ torch.cat([crop.mirrored for crop in crops])
-    return Clusters(background, parent_of(child, children, parents), child, mirrored)
+    parent = parent_of(child, children, parents)
+    outlines, mirrored = outlined(mask, boxes), mirrored ^ flipped.bool()
+    mirrored = mirrored ^ leans_left(means(turned(*outlines, mirrored), parent, parents))[parent]
+    stance = stances_of(turned(*outlines, mirrored), child, parent, stances)
+    mirrored = mirrored ^ torch.cat([crop.mirrored for crop in crops])
+    return Clusters(background, parent, child, mirrored, stance)
 
 
 def colours_of(x: Tensor) -> Tensor:
@@ -175,6 +181,33 @@ def facing(x: Tensor, mask: Tensor, boxes: Tensor, child: Tensor, mirrored: Tens
         near, far = (((side - usual) ** 2).flatten(1).sum(1) for side in (mirror, plain))
         mirrored = near < far
     return mirrored
+
+
+def leans_left(outlines: Tensor) -> Tensor:
+    """Whether the upper third of outlines (n, 1, H, W) lies left of all of them, bool (n,)."""
+    at = torch.arange(outlines.shape[3], dtype=torch.float32)
+
+    def middle(rows: Tensor) -> Tensor:
+        return (rows.sum((1, 2)) * at).sum(1) / rows.sum((1, 2, 3)).clamp(min=1e-5)
+
+    return middle(outlines[:, :, : outlines.shape[2] // 3]) < middle(outlines)
+
+
+def stances_of(outlines: Tensor, child: Tensor, parent: Tensor, stances: int) -> Tensor:
+    """What outlines (N, 1, H, W) most differ in from the usual ones of their child, (N, stances).
+
+    Principal components of every parent, each spread until it is normal: a raised wing, which is
+    the first of drawn birds', is above 0 and a folded one below, with nothing between.
+    """
+    flat = outlines.flatten(1)
+    apart = flat - means(flat, child, int(child.max()) + 1)[child]
+    found = flat.new_zeros(len(flat), stances)
+    for one in parent.unique():
+        own = apart[parent == one]
+        axes = torch.linalg.eigh(own.T @ own).eigenvectors.flip(1)[:, :stances]
+        along = own @ (axes * axes.sum(0).sign())  # the sign of an eigenvector is chance
+        found[parent == one] = torch.special.ndtri((along.argsort(0).argsort(0) + 0.5) / len(own))
+    return found
 
 
 def related(outlines: Tensor, parents: int) -> Tensor:

@@ -43,7 +43,7 @@ Parts = Mapping[str, Component]
 Terms = dict[str, Tensor]
 STRIDES = {16: (2, 1), 22: (2, 2), 34: (2, 2, 1)}  # pixels that a patch has -> of which critic
 SHIFT = 12 / 64  # sides of the picture that readers of codes see it shifted by at most
-PAINTED = ("patch", "background", "real", "parent", "child", "outlines")  # terms of critics
+PAINTED = ("real", "parent", "child", "outlines")  # terms of critics that every run has
 RAMP = 1_000  # steps in which the term "binary" rises to its weight
 
 
@@ -57,7 +57,7 @@ class Hierarchy(Codes):
     d_child: int = 24  # of D_child
     batch: int = 16
     lr: float = 4e-4
-    w_patch: float = 10.0  # real or made, of patches of the background
+    w_patch: float = 10.0  # real or made, of patches of the background; 0 leaves D_background out
     w_background_code: float = 1.0  # the background's code is read off it; 0 leaves that out
     w_area: float = 100.0  # how far the means of both masks leave their bounds
     least_area: float = 0.08  # share of the picture that a mask covers at least
@@ -106,6 +106,7 @@ PUBLISHED: dict[str, Any] = {  # as the papers have it, on CUB at 128²
     "n_res": 2,
     "coarse": 1,
     "lr": 2e-4,
+    "w_patch": 10.0,
     "w_background_code": 0.0,
     "w_area": 0.0,
     "w_outlines": 0.0,
@@ -177,9 +178,11 @@ def critics(s: Hierarchy, most: int) -> dict[str, Component]:
         n: read_widths(s.size, w, most) for n, w in (("parent", s.d_parent), ("child", s.d_child))
     }
     made: dict[str, Component] = {
-        "D_background": BackgroundDiscriminator(image(s.side or s.size), widths, strides),
-        **{f"D_{n}": CodeDiscriminator(picture, n, labels[n], readers[n]) for n in readers},
+        f"D_{n}": CodeDiscriminator(picture, n, labels[n], readers[n]) for n in readers
     }
+    if s.w_patch:
+        patches = BackgroundDiscriminator(image(s.side or s.size), widths, strides)
+        made = {"D_background": patches, **made}
     if s.w_background_code:
         coder = SoftCoder(picture, "background", labels["background"], readers["parent"])
         made["D_background_code"] = coder
@@ -234,9 +237,20 @@ def made(parts: Parts, batch: Batch) -> Painted:
             hardest(parts, batch)
         for name in STAGES:
             parts[name].requires_grad_(True)
-        batch["made"] = painted(parts, onehot_codes(parts, batch["z"], batch))
+        given = onehot_codes(parts, batch["z"], batch)
+        batch["made"] = painted(parts, given, canvas=known_canvas(parts, batch, given))
     kept: Painted = batch["made"]
     return kept
+
+
+def known_canvas(parts: Parts, batch: Batch, given: Mapping[str, Tensor]) -> Tensor | None:
+    """The background, where only what is known of it may teach it, not D_child; else nothing."""
+    if not batch.get("clustered") or {"D_background", "D_background_code"} & set(parts):
+        return None
+    with torch.no_grad():
+        feature = parts["G_background"](given["z"], given["background"])
+        canvas: Tensor = parts["R_background"](feature)
+    return canvas
 
 
 def hardest(parts: Parts, batch: Batch) -> None:
@@ -309,18 +323,14 @@ def painting_loss(parts: Parts, batch: Batch) -> Terms:
     out = made(parts, batch)
     if not batch["late"]:
         asked = {"free": "other_child" in batch, "background_code": "D_background_code" in parts}
+        asked |= dict.fromkeys(("patch", "background"), "D_background" in parts)
         names = (*PAINTED, *(name for name in asked if asked[name]))
         return {**dict.fromkeys(names, out.image.new_zeros(())), **masks_loss(out, batch)}
-    patches, background = parts["D_background"](behind(batch, out.background))
-    codes_read = reading_loss(parts, batch, out)
-    real, _ = parts["D_child"](out.image)
-    return {
-        "patch": logistic_g(patches),
-        "background": bce(background, 1.0),
-        "real": logistic_g(real),
-        **masks_loss(out, batch),
-        **codes_read,
-    }
+    terms = {"real": logistic_g(parts["D_child"](out.image)[0])}
+    if "D_background" in parts:
+        patches, background = parts["D_background"](behind(batch, out.background))
+        terms |= {"patch": logistic_g(patches), "background": bce(background, 1.0)}
+    return {**terms, **masks_loss(out, batch), **reading_loss(parts, batch, out)}
 
 
 def masks_loss(out: Painted, batch: Batch) -> Terms:
@@ -368,8 +378,9 @@ def painting_weights(s: Hierarchy) -> dict[str, float]:
     """The weights of `painting_loss`."""
     masks = {"area": s.w_area, "outlines": s.w_outlines, "binary": s.w_binary}
     asked = {"background_code": s.w_background_code, "free": s.w_free}
-    plain = dict.fromkeys(("background", "real", "parent", "child"), 1.0)
-    return {"patch": s.w_patch, **plain, **masks, **{k: w for k, w in asked.items() if w}}
+    patches = {"patch": s.w_patch, "background": 1.0} if s.w_patch else {}
+    plain = dict.fromkeys(("real", "parent", "child"), 1.0)
+    return {**patches, **plain, **masks, **{k: w for k, w in asked.items() if w}}
 
 
 def learned_with_g(s: Hierarchy) -> tuple[str, ...]:
@@ -379,11 +390,10 @@ def learned_with_g(s: Hierarchy) -> tuple[str, ...]:
 
 
 def critic_phases(s: Hierarchy) -> list[Phase]:
-    """The phases of D_background and D_child, which come before G's."""
-    first = {"real": s.w_patch, "fake": s.w_patch, "background": 1.0, "r1": s.w_r1}
+    """The phases of D_background, where there is one, and D_child, which come before G's."""
+    patches = {"real": s.w_patch, "fake": s.w_patch, "background": 1.0, "r1": s.w_r1}
     judging = ("D_child.trunk", "D_child.real")
     second, late = {"real": 1.0, "r1": s.w_r1}, s.critics_from
-    return [
-        Phase("D_background", ("D_background",), background_loss, first, s.lr, start=late),
-        Phase("D_child", judging, child_loss, second, s.lr, start=late),
-    ]
+    first = Phase("D_background", ("D_background",), background_loss, patches, s.lr, start=late)
+    last = Phase("D_child", judging, child_loss, second, s.lr, start=late)
+    return [first, last] if s.w_patch else [last]

@@ -12,11 +12,12 @@ stage is `mixnmatch_birds_features.py`.
 The official program sets the G that learns back to its average after every epoch (it saves the
 average and takes it up again); here G goes on as it is, and the encoders are averaged, too.
 
-On small budgets codes are not left to critics to find: `clusters.py` finds those of real pictures,
-and `guesses.py` how far they are turned. Stages know no norm there, a shape is drawn in a frame
-that the first five entries of z put in place (`placed_generator`), and encoders take real and made
-pictures in one batch. Critics of whole pictures come in at the step `critics_from`. For the other
-losses that are not published see `finegan_birds.py`.
+On small budgets codes are not left to critics to find: `clusters.py` finds those of real pictures
+before the first step, z among them, and `noted.py` has them painted and read. Stages know no norm
+there, a shape is drawn in a frame that the first four entries of z put in place
+(`placed_generator`), and encoders take real and made pictures in one batch. Critics of whole
+pictures come in at the step `critics_from`, and say nothing to backgrounds, which they streak. For
+the other losses that are not published see `finegan_birds.py`.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import birds_data
-import guesses
 import hierarchy_critics as shared
+import noted
 import torch
 from birds_data import codes, labels_of
 from hierarchy_critics import PUBLISHED, SMOKE, Hierarchy, Parts, Terms, made, read_widths
@@ -60,20 +61,22 @@ PREDICTED = {"z": 5.0, "b": 5.0, "p": 10.0, "c": 10.0}  # weights of naming the 
 class Settings(Hierarchy):
     """Every knob once."""
 
-    guess: bool = True  # lean stages, and codes of real pictures found by clustering
+    clustered: bool = True  # lean stages, and codes of real pictures found by clustering
     width: int = 16  # channels that the background's stage ends with
-    channels: int = 16  # of the parent's feature, and of the child's
-    child_width: int = 24  # inside the child stage
-    n_z: int = 16
+    channels: int = 32  # of the parent's feature, and of the child's
+    child_width: int = 48  # inside the child stage
+    n_z: int = 12
     q_width: int = 16  # of the first convolution of an encoder
     pair_width: int = 8  # of a critic of pairs
     pair_hidden: int = 96  # numbers in which such a critic holds a picture, and a code
     lr_g: float = 1e-3  # of stages and encoders
-    critics_from: int = 3_000
+    critics_from: int = 5_000
+    w_patch: float = 0.0  # backgrounds learn from what is known of them
+    w_background_code: float = 0.0
     w_pairs: float = 0.2
     w_penalty: float = 10.0  # on the slope of the critics of pairs
-    steps: int = 8_000
-    decay: float = 0.2  # share of the steps, the last, in which the rates fall to 0
+    steps: int = 6_000
+    decay: float = 0.4  # share of the steps, the last, in which the rates fall to 0
     ema: float = 0.999
 
 
@@ -84,7 +87,7 @@ def parts(s: Settings) -> dict[str, Component]:
     ports |= {name: onehot(name, values) for name, values in labels.items()}
     looks = tuple(s.pair_width * 2**i for i in range(shared.doublings(s.size)))
     return {
-        **(lean_stages(s) if s.guess else stages(s)),
+        **(lean_stages(s) if s.clustered else stages(s)),
         **encoders(s),
         **shared.critics(s, MOST),
         **{
@@ -112,7 +115,7 @@ def lean_stages(s: Settings) -> dict[str, Component]:
     behind = LeanGenerator("background", labels["background"], scene, s.n_z, "background@training")
     data = birds_data.pictures(s)
     boxes = birds_data.middle(s) if data.boxes is None else data.boxes
-    where = guesses.spread(boxes, s.side or s.size)
+    where = noted.spread(boxes, s.side or s.size)
     inner = PlacedGenerator("parent", labels["parent"], shape, s.n_z, "parent@training", *where)
     feature = inner.outputs["feature"]
     dress = FilmTransformer(
@@ -125,11 +128,11 @@ def encoders(s: Settings) -> dict[str, Component]:
     """Q's; lean ones that read no places take the largest values of all positions."""
     labels, picture = labels_of(s), image(s.size)
     widths = read_widths(s.size, s.q_width, 16)
-    pooled = widths[:-1] if s.guess else widths
+    pooled = widths[:-1] if s.clustered else widths
     return {
-        "Q_z": BoundedNoiseCoder(picture, s.n_z, widths),
+        "Q_z": BoundedNoiseCoder(picture, s.n_z, widths, norm=not s.clustered),
         **{
-            f"Q_{k}": SoftCoder(picture, CODES[k], labels[CODES[k]], pooled, s.guess)
+            f"Q_{k}": SoftCoder(picture, CODES[k], labels[CODES[k]], pooled, s.clustered)
             for k in CODES
             if k != "z"
         },
@@ -138,49 +141,45 @@ def encoders(s: Settings) -> dict[str, Component]:
 
 def batch(s: Settings, at: Share) -> Batch:
     """Pictures with tied codes to make others of, and free codes for the encoders to name."""
-    if s.guess and (s.around or s.tied_background):
+    if s.clustered and (s.around or s.tied_background):
         raise TrainingError(
-            "--guess finds codes of whole pictures and of backgrounds apart: expects --around 0 "
+            "--clustered finds codes of whole pictures, backgrounds apart: expects --around 0 "
             f"and --tied-background false, got {s.around:g} and {s.tied_background}"
         )
     free = codes(s, s.batch, at.own(s.seed + 2), tied=False)
     made = shared.batch(s, at, s.batch)
     named = {f"free_{name}": value for name, value in free.items()}
-    return {**made, **named, "guess": s.guess}
+    return {**made, **named, "clustered": s.clustered}
 
 
 def notes(s: Settings) -> dict[str, Tensor]:
     """What is noted of every picture."""
-    if not s.guess:
+    if not s.clustered:
         return {}
-    counts = {name: len(labels) for name, labels in labels_of(s).items()}
-    return guesses.notes(birds_data.pictures(s), birds_data.middle(s), counts)
+    data, counts = birds_data.pictures(s), {k: len(labels) for k, labels in labels_of(s).items()}
+    if max(counts.values()) > len(data):
+        raise TrainingError(
+            f"{len(data)} pictures cannot be clustered to --backgrounds {s.backgrounds} --children "
+            f"{s.children}: expects no more codes than pictures; take fewer, or --clustered false"
+        )
+    return noted.notes(data, birds_data.middle(s), counts, s.n_z)
 
 
 def read(parts: Parts, batch: Batch) -> dict[str, Tensor]:
     """The codes of the objects of the step: once, with the graph that the last phase walks back.
 
-    Where they are guessed, pictures of free codes go through Q's in the same batch, and `said` is
+    Where they are known, pictures of free codes go through Q's in the same batch, and `said` is
     what Q's say of both.
     """
     if "read" not in batch:
         for k in CODES:
             parts[f"Q_{k}"].requires_grad_(True)
-        x, free = batch["objects"], [free_picture(parts, batch)] if batch["guess"] else []
+        x, free = batch["objects"], [free_picture(parts, batch)] if batch["clustered"] else []
         both = scores(parts, torch.cat([x, *free]))
         batch["said"] = {k: each.split(len(x)) for k, each in both.items()}
         real = {k: each[0] for k, each in batch["said"].items()}
         batch["read"] = {k: each if k == "z" else each.softmax(1) for k, each in real.items()}
     kept: dict[str, Tensor] = batch["read"]
-    return kept
-
-
-def found(parts: Parts, batch: Batch) -> guesses.Codes:
-    """The codes of the objects, with poses that paint them best: once."""
-    if "found" not in batch:
-        read(parts, batch)
-        batch["found"] = guesses.found(parts, batch, batch["said"]["z"][0].detach())
-    kept: guesses.Codes = batch["found"]
     return kept
 
 
@@ -234,21 +233,22 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
     if batch["late"]:
         encoded = judged(parts, batch["objects"], read(parts, batch))
         terms["pairs"] = apart(judged(parts, made(parts, batch).image, told(parts, batch)), encoded)
-    if batch["guess"]:
-        codes = found(parts, batch)
-        again = guesses.again(parts, codes)
+    if batch["clustered"]:
+        read(parts, batch)
+        codes = noted.known(parts, batch)
+        again = noted.again(parts, codes)
         said = {port: batch["said"][k][0] for k, port in CODES.items()}
         of_masks = shared.masks_loss(again, batch)
         of_masks["outlines"] = l1(again.mask_child, again.mask_parent)
         terms |= {name: terms[name] + of_masks[name] for name in of_masks}
-        terms |= guesses.again_loss(batch, again, codes, said)
+        terms |= noted.again_loss(batch, again, codes, said)
     return {**terms, **named(parts, batch)}
 
 
 def named(parts: Parts, batch: Batch) -> Terms:
     """Q's name the free codes of pictures that were made of them; `read` comes before."""
     read(parts, batch)
-    apart = None if batch["guess"] else scores(parts, free_picture(parts, batch))
+    apart = None if batch["clustered"] else scores(parts, free_picture(parts, batch))
     said = apart or {k: each[1] for k, each in batch["said"].items()}
     aims = {k: batch[f"free_{port}"] for k, port in CODES.items()}
     return {k: (l1 if k == "z" else classification)(said[k], aims[k]) for k in CODES}
@@ -258,7 +258,7 @@ def phases(s: Settings) -> list[Phase]:
     """Which parts learn what, and at what rate."""
     trained = (*shared.learned_with_g(s), "Q_*")
     weights = {**shared.painting_weights(s), "pairs": s.w_pairs, **PREDICTED}
-    weights |= guesses.WEIGHTS if s.guess else {}
+    weights |= noted.WEIGHTS if s.clustered else {}
     critic = {"pairs": 1.0, "penalty": s.w_penalty}
     return [
         *shared.critic_phases(s),
@@ -295,7 +295,7 @@ recipe = Recipe(
 
 sizes = {"width": 32, "channels": 16, "child_width": 32, "q_width": 64, "d_parent": 32}
 pairs = {"pair_width": 16, "pair_hidden": 512, "w_pairs": 1.0}
-plain: dict[str, Any] = {"guess": False, "critics_from": 0, "lr_g": 2e-4}
+plain: dict[str, Any] = {"clustered": False, "critics_from": 0, "lr_g": 2e-4}
 paper = Settings(**PUBLISHED, **sizes, **pairs, **plain, batch=12, steps=600 * 982)
 recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
 

@@ -8,7 +8,8 @@ learns to give what G_parent makes: of pictures made of codes the very feature (
 feature that D_feature takes for one of G_parent's. Not published, and off in the variant `paper`:
 real and made pictures go through S in one batch, made ones have the parents and children that are
 read off real ones, and real ones are painted again of their own codes and S's feature, near to what
-they were (L1, which S alone learns from). The run writes one file with S alone, which the zoo
+they were (L1, which S alone learns from), with masks in their boxes, S's feature near G_parent's of
+their codes. The run writes one file with S alone, which the zoo
 takes: compose(FEATURE_MODE, parts=[ZOO, FILE]).
 """
 
@@ -22,6 +23,7 @@ import birds_data
 import torch
 from birds_data import Data
 from hierarchy_critics import STRIDES
+from noted import outside
 from PIL import Image
 from torch import Tensor
 
@@ -58,12 +60,14 @@ class Settings(Data):
     d_width: int = 16  # of the first convolution of D_feature
     field: int = 16  # positions a side of the patches that D_feature sees: 16, 22 or 34
     batch: int = 16
-    lr: float = 2e-4  # of S
-    lr_d: float = 1e-4  # of D_feature
+    lr: float = 5e-3  # of S
+    lr_d: float = 4e-4  # of D_feature
     w_again: float = 5.0  # real pictures painted again of their own codes; 0 leaves that out
+    w_beside: float = 30.0  # their masks beside the boxes
+    w_own: float = 1.0  # S's feature of them, against G_parent's of their own codes
     together: bool = True  # S norms real and made pictures as one batch, made of codes read
-    steps: int = 4_000
-    decay: float = 0.2  # share of the steps, the last, in which the rates fall to 0
+    steps: int = 2_000
+    decay: float = 0.5  # share of the steps, the last, in which the rates fall to 0
     ema: float = 0.99
 
 
@@ -111,6 +115,7 @@ def batch(s: Settings, at: Share) -> Batch:
     drawn["parent"] = parent_of(drawn["child"], counts["child"], counts["parent"])
     return {
         "objects": crops.objects.contiguous(),
+        "boxes": crops.boxes,
         "z": torch.randn(s.batch, held["Q_z"].outputs["z"].channels, generator=rng),
         **drawn,
         "soft": torch.randn(s.batch, counts["parent"], generator=rng).softmax(1) if soft else None,
@@ -163,13 +168,20 @@ def s_loss(parts: Parts, batch: Batch) -> Terms:
     terms = {"feature": l1(given, made.feature), "real": logistic_g(parts["D_feature"](feature))}
     if batch["again"]:
         codes = coded(parts, dict.fromkeys(SOURCES, x))
-        terms["again"] = l1(painted(parts, codes, feature).image, x)
+        again = painted(parts, codes, feature)
+        with torch.no_grad():
+            own = parts["G_parent"](codes["z"], codes["parent"])
+        terms["own"] = l1(feature, own)
+        terms["again"] = l1(again.image, x)
+        masks = torch.cat([again.mask_parent, again.mask_child], 1)
+        terms["beside"] = (masks * outside(batch["boxes"], x.shape[-1])).mean()
     return terms
 
 
 def phases(s: Settings) -> list[Phase]:
     """Which parts learn what, and at what rate."""
-    weights = {"feature": 1.0, "real": 1.0, **({"again": s.w_again} if s.w_again else {})}
+    again = {"again": s.w_again, "beside": s.w_beside, "own": s.w_own} if s.w_again else {}
+    weights = {"feature": 1.0, "real": 1.0, **again}
     return [
         Phase("D_feature", ("D_feature",), d_loss, {"real": 1.0}, s.lr_d),
         Phase("S", ("S",), s_loss, weights, s.lr),
@@ -204,8 +216,8 @@ recipe = Recipe(
 
 pictures = {"split": "all", "size": 128, "around": 1.5, "spare": SPARE}
 sizes = {"width": 32, "d_width": 32, "field": 34}
-plain = {"lr_d": 2e-5, "w_again": 0.0, "together": False}
-paper = Settings(**pictures, **sizes, **plain, batch=12, steps=400 * 982, decay=0.0)
+plain = {"lr_d": 2e-5, "w_again": 0.0, "together": False, "lr": 2e-4, "decay": 0.0}
+paper = Settings(**pictures, **sizes, **plain, batch=12, steps=400 * 982)
 recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
 
 if __name__ == "__main__":

@@ -120,31 +120,52 @@ def test_objects_are_painted_again_of_the_codes_that_were_found() -> None:
     wide = {**recipe.batch(s, Share(0)), "notes": notes, "area": (0.9, 1.0)}
     wide = mixnmatch_birds.g_loss(parts, wide)
     assert wide["area"].item() > 0.5, "masks of made pictures and of those painted again"
-    without = small(recipe, guess=False)
+    without = small(recipe, clustered=False)
     parts = recipe.parts(without)
     assert "again" not in mixnmatch_birds.g_loss(parts, recipe.batch(without, Share(0)))
     assert "again" not in recipe.phases(without)[-1].weights
     paper = recipe.variants["paper"].settings
-    assert (paper.guess, paper.w_pairs, paper.lr, paper.lr_g) == (False, 1.0, 2e-4, 2e-4)
+    assert (paper.clustered, paper.w_pairs, paper.lr, paper.lr_g) == (False, 1.0, 2e-4, 2e-4)
 
 
-def test_guessing_wants_whole_pictures() -> None:
+def test_clustering_wants_whole_pictures() -> None:
     for changed in ({"around": 1.5}, {"tied_background": True}):
         s = small(mixnmatch_birds.recipe, **changed)
-        with pytest.raises(TrainingError, match=r"--guess finds codes of whole pictures .* got"):
+        with pytest.raises(TrainingError, match=r"--clustered finds codes of whole pictures.* got"):
             mixnmatch_birds.batch(s, Share(0))
+
+
+def test_there_are_no_more_codes_than_pictures() -> None:
+    s = small(mixnmatch_birds.recipe, children=400)
+    with pytest.raises(TrainingError, match=r"^12 pictures cannot be clustered .*--children 400"):
+        mixnmatch_birds.notes(s)
 
 
 def test_critics_come_in_when_asked() -> None:
     recipe = mixnmatch_birds.recipe
     s = small(recipe, critics_from=5)
     due = {phase.name: phase.start for phase in recipe.phases(s)}
-    assert due == {"D_background": 5, "D_child": 5, "D_pair": 5, "G": 0}
+    assert due == {"D_child": 5, "D_pair": 5, "G": 0}
     parts, notes = recipe.parts(s), mixnmatch_birds.notes(s)
     for step, late in ((5, False), (6, True)):
         batch = {**recipe.batch(s, Share(step)), "notes": notes}
         terms = mixnmatch_birds.g_loss(parts, batch)
-        assert all((terms[k].item() != 0) is late for k in ("patch", "real", "pairs"))
+        assert all((terms[k].item() != 0) is late for k in ("real", "pairs"))
+
+
+def test_backgrounds_have_a_critic_when_asked() -> None:
+    recipe = mixnmatch_birds.recipe
+    for weight, there in ((0.0, False), (10.0, True)):
+        s = small(recipe, w_patch=weight, critics_from=0)
+        parts, phases = recipe.parts(s), recipe.phases(s)
+        assert ("D_background" in parts) is there
+        assert ("D_background" in [phase.name for phase in phases]) is there
+        batch = {**recipe.batch(s, Share(1)), "notes": mixnmatch_birds.notes(s)}
+        terms = mixnmatch_birds.g_loss(parts, batch)
+        assert ("patch" in terms, "background" in terms) == (there, there)
+        canvas = hierarchy_critics.made(parts, batch).background
+        assert canvas.requires_grad is there
+        assert set(phases[-1].weights) == set(terms)
 
 
 @pytest.mark.parametrize("tied", [False, True])
@@ -164,31 +185,6 @@ def test_resume_is_exact(name: str, tmp_path: Path) -> None:
     whole = train(name, tmp_path / "whole", *steps).read_bytes()
     train(name, tmp_path / "halves", *steps, "--minutes", "0")
     assert train(name, tmp_path / "halves", *steps, "--resume").read_bytes() == whole
-
-
-def test_a_folder_in_cubs_layout(tmp_path: Path) -> None:
-    root = folder(tmp_path)
-    zoo = train("finegan_birds", tmp_path / "run", "--data", str(root), "--around", "1.5")
-    assert modgan.load(zoo).card.provenance["data"] == str(root)
-
-
-def folder(root: Path, boxes: bool = True) -> Path:
-    """Eight pictures with a square each, in CUB's layout; or without it, and larger."""
-    images = root / "birds/images/a"
-    images.mkdir(parents=True)
-    listed, placed = [], []
-    for at in range(8):
-        picture = Image.new("RGB", (60, 50), (20 * at, 90, 200))
-        picture.paste((250, 10, 10), (10, 8, 40, 36))
-        picture = picture if boxes else picture.resize((120, 100))
-        picture.save(images / f"{at}.png")
-        listed.append(f"{at} a/{at}.png")
-        placed.append(f"{at} 10 8 30 28")
-    if boxes:
-        (root / "birds/images.txt").write_text("\n".join(listed))
-        (root / "birds/bounding_boxes.txt").write_text("\n".join(placed))
-        (root / "birds/train_test_split.txt").write_text("\n".join(f"{i} 1" for i in range(8)))
-    return root / "birds"
 
 
 @pytest.mark.parametrize(
@@ -213,23 +209,20 @@ def test_what_cannot_be_trained(
     assert text in capsys.readouterr().err
 
 
-def test_without_boxes_the_middle_counts_as_the_object(tmp_path: Path) -> None:
-    root = folder(tmp_path, boxes=False)
-    s = small(finegan_birds.recipe, data=str(root), split="all", size=64)
-    crops = birds_data.drawn(s, Share(0), 3)
-    assert crops.boxes is not None
-    assert crops.boxes.tolist() == [[18, 18, 46, 46]] * 3
-    weights = hierarchy_critics.batch(s, Share(0), 3)["weights"]
-    assert weights[:, :, 0, 0].eq(1).all(), "the corner's patch ends where the object begins"
-    assert not weights[:, :, 6, 6].any()
-    assert "no boxes: objects in rows, columns 18-46" in birds_data.found(s)
-    with pytest.raises(TrainingError, match=r"--middle 2: expects a share of the side"):
-        birds_data.found(replace(s, middle=2))
-    with pytest.raises(
-        TrainingError, match=r"--middle 0.6: leaves 13 pixels .* patch of --field 16"
-    ):
-        finegan_birds.parts(replace(s, middle=0.6))
-    train("finegan_birds", tmp_path / "run", "--data", str(root), "--split", "all", "--size", "64")
+def test_masks_beside_the_boxes_count(zoos: dict[str, Path]) -> None:
+    recipe = mixnmatch_birds_features.recipe
+    s = small(recipe, zoo=str(zoos["first"]))
+    parts, batch = recipe.parts(s), recipe.batch(s, Share(0))
+    x, boxes = batch["objects"], batch["boxes"]
+    whole = torch.tensor([[0, 0, 32, 32]]).expand_as(boxes)
+    inside = mixnmatch_birds_features.s_loss(parts, {**batch, "boxes": whole})["beside"]
+    given = {**batch, "boxes": whole * 0}
+    everywhere = mixnmatch_birds_features.s_loss(parts, given)["beside"]
+    codes = mixnmatch_birds_features.coded(parts, dict.fromkeys(NAMES, x))
+    again = mixnmatch_birds_features.painted(parts, codes, given["read"])
+    both = torch.cat([again.mask_parent, again.mask_child]).mean()
+    assert inside == 0
+    torch.testing.assert_close(everywhere, both)
 
 
 def test_s_learns_of_real_pictures_painted_again(zoos: dict[str, Path]) -> None:
@@ -245,12 +238,14 @@ def test_s_learns_of_real_pictures_painted_again(zoos: dict[str, Path]) -> None:
     codes = mixnmatch_birds_features.coded(parts, dict.fromkeys(NAMES, batch["objects"]))
     again = mixnmatch_birds_features.painted(parts, codes, batch["read"]).image
     torch.testing.assert_close(terms["again"], (again - batch["objects"]).abs().mean())
+    own = parts["G_parent"](codes["z"], codes["parent"])
+    torch.testing.assert_close(terms["own"], (batch["read"] - own).abs().mean())
     plain = {**recipe.batch(s, Share(0)), "again": False, "together": False}
     apart = mixnmatch_birds_features.s_loss(parts, plain)
     assert set(apart) == {"feature", "real"}
     assert not torch.equal(apart["feature"], terms["feature"]), "other pictures norm them"
     weights = recipe.phases(s)[-1].weights
-    assert weights == {"feature": 1.0, "real": 1.0, "again": 5.0}
+    assert set(weights) == set(terms) == {"feature", "real", "again", "beside", "own"}
     paper = recipe.variants["paper"].settings
     assert (paper.lr_d, paper.w_again, paper.together) == (2e-5, 0.0, False)
     assert recipe.phases(paper)[-1].weights == {"feature": 1.0, "real": 1.0}
@@ -328,6 +323,9 @@ def test_mixes_that_cannot_be(
     ):
         assert mix({"first": zoos["first"]}, pictures, place) == 2
         assert text in capsys.readouterr().err
+    three = {name: file for name, file in pictures.items() if name != "pose"}
+    assert mix({"first": zoos["first"]}, three, out, "--mode", "feature") == 2
+    assert "--mode feature needs S, got G_background, " in capsys.readouterr().err
     assert mix({"none": Path("birdss")}, pictures, out) == 2
     assert "no file or released zoo named 'birdss'" in capsys.readouterr().err
     assert not out.exists()

@@ -98,7 +98,7 @@ CODES = {"hair": onehot("hair", LABELS), "labels": flags(["young", "bald"])}
         (lambda: UnetEncoder(image(4), FEATURE), "got 3×4×4 of image.-1,1. and 8×4×4"),
         (lambda: SoftCoder(image(40), "hair", LABELS), "square pictures of a multiple of 32, got"),
         (lambda: SoftCoder(image(18), "hair", LABELS, (4, 4), True), "multiple of 4, got 3×18×18"),
-        (lambda: PlacedGenerator("hair", LABELS, (8, 4), 4), "by 5 entries of z, .* got n_z 4"),
+        (lambda: PlacedGenerator("hair", LABELS, (8, 4), 3), "by 4 entries of z, .* got n_z 3"),
         (lambda: PlacedGenerator("hair", LABELS, (8, 4), size=0), "above 0; .* size 0"),
         (lambda: LeanGenerator("hair", LABELS, (8,)), r"needs 2 to 12 widths, .* got \[8\]"),
         (lambda: SoftCoder(IMAGE, "hair", LABELS, (4,)), r"2 or more, each 1 or more; got \[4\]"),

@@ -179,7 +179,7 @@ def test_the_penalty_on_the_critic_of_backgrounds_acts() -> None:
 def test_encoders_norm_real_and_made_pictures_as_one() -> None:
     recipe, heard = mixnmatch_birds.recipe, list[int]()
     for together in (True, False):
-        s = small(recipe, guess=together)
+        s = small(recipe, clustered=together)
         torch.manual_seed(0)
         parts = recipe.parts(s)
         batch = {**recipe.batch(s, Share(1)), "notes": mixnmatch_birds.notes(s)}
@@ -193,7 +193,7 @@ def test_encoders_norm_real_and_made_pictures_as_one() -> None:
         # what is read and named is what Q's say of each, where no batch is normed
         for name in [f"Q_{k}" for k in "zbpc"]:
             parts[name].eval()
-        again = {k: v for k, v in batch.items() if k not in ("read", "said", "found")}
+        again = {k: v for k, v in batch.items() if k not in ("read", "said")}
         read = mixnmatch_birds.read(parts, again)
         named = mixnmatch_birds.named(parts, again)
         picture = mixnmatch_birds.free_picture(parts, batch)
@@ -206,4 +206,4 @@ def test_encoders_norm_real_and_made_pictures_as_one() -> None:
             else:
                 torch.testing.assert_close(named[k], -expected[range(3), aim].log().mean())
     paper = recipe.variants["paper"].settings
-    assert recipe.settings.guess and not paper.guess
+    assert recipe.settings.clustered and not paper.clustered

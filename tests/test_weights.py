@@ -9,12 +9,15 @@ import torch
 
 import modgan
 from modgan.card import page
+from modgan.data.birds import Birds
 from modgan.data.images import batch, normalise
 from modgan.data.portraits import ATTRIBUTES, Portraits
 from modgan.data.sketches import DOMAINS, Sketches
 from modgan.metrics.drawing import errors, even
 from modgan.metrics.editors import generating
 from modgan.metrics.edits import accuracy, apply_codes, score
+from modgan.metrics.mixing import iou
+from modgan.metrics.stages import SOURCES, coded, in_batches
 from modgan.metrics.translation import edge_f1, hue_taken, translated
 from modgan.zoo import released
 
@@ -82,3 +85,32 @@ def test_sketches_nobody_trained_on_are_coloured_like_their_guides() -> None:
     assert hue_taken(guided, guide, picture).float().mean() >= 0.9
     back = translated(zoo.graph("picture_to_sketch"), image=picture, style=torch.zeros(count, 4))
     assert (back - sketch).abs().mean() < 0.5 * (picture - sketch).abs().mean()
+
+
+def test_birds_nobody_trained_on_are_mixed() -> None:
+    count, zoo, judge = 60, modgan.load("birds"), modgan.load("birds_judge")["Q"]
+    birds, rng = Birds(count, 64, 77), torch.Generator().manual_seed(77)
+    pictures = normalise(torch.stack([birds.drawn(i).picture for i in range(count)]))
+    which = dict(zip(SOURCES, torch.randint(count, (4, count), generator=rng), strict=True))
+    with torch.inference_mode():
+        codes = coded(zoo, {name: pictures[of] for name, of in which.items()})
+        made = in_batches(zoo, codes).image
+        read = dict(zip(judge.outputs, judge(made), strict=True))
+    for name, least in (("background", 0.95), ("texture", 0.75), ("shape", 0.75)):
+        labels = judge.outputs[name].labels
+        aim = [labels.index(birds.bird(i).labels()[name]) for i in which[name].tolist()]
+        assert (read[name].argmax(1) == torch.tensor(aim)).float().mean() >= least, name
+
+
+def test_outlines_of_birds_nobody_trained_on_are_kept() -> None:
+    count, zoo, birds = 60, modgan.load("birds"), Birds(60, 64, 77)
+    drawn = [birds.drawn(i) for i in range(count)]
+    pictures = normalise(torch.stack([one.picture for one in drawn]))
+    true = torch.stack([one.mask for one in drawn]) > 127
+    with torch.inference_mode():
+        codes = coded(zoo, {**dict.fromkeys(SOURCES, pictures), "texture": pictures.roll(1, 0)})
+        overlap = {
+            mode: iou(in_batches(zoo, codes, feature).mask() > 0.5, true).mean()
+            for mode, feature in (("code", None), ("feature", zoo["S"](pictures)))
+        }
+    assert overlap["feature"] > max(overlap["code"], 0.8)

@@ -232,6 +232,11 @@ def _mix(given: argparse.Namespace, _: Sequence[str]) -> int:
     if given.out.resolve() in {file.resolve() for file in files.values()}:
         raise InterfaceError(f"-o {given.out}: would overwrite it: choose another place")
     zoo = _zoo(given.zoo, MIXING)
+    if given.mode == "feature" and "S" not in zoo:
+        raise InterfaceError(
+            f"--mode feature needs S, got {', '.join(zoo)}: train it "
+            "(recipes/mixnmatch_birds_features.py) and pass it as well, --zoo ZOO --zoo S"
+        )
     steps = zoo.card.graphs.get(f"{given.mode}_mode", mixnmatch.GRAPHS[f"{given.mode}_mode"])
     out = compose(steps, zoo).apply(**files)
     with replacing(given.out) as temporary:

@@ -151,19 +151,25 @@ class LabelCoder(Component):
 class BoundedNoiseCoder(Component):
     """MixNMatch's E_z: reads the noise of a picture, z = 4·tanh(h).
 
-    Convolutions of stride 2 to all of `widths` but the last, two of stride 1 to the last.
+    Convolutions of stride 2 to all of `widths` but the last, two of stride 1 to the last. Without
+    `norm` it reads places and poses several times as fast, for the numbers of a batch blur them.
 
     Ports: image (B, 3, H, H) in -1..1 -> z (B, n_z) normal, in -4..4.
     Li et al., MixNMatch, CVPR 2020.
     """
 
     def __init__(
-        self, image: FeatureSpec, n_z: int = 100, widths: tuple[int, ...] = WIDTHS
+        self,
+        image: FeatureSpec,
+        n_z: int = 100,
+        widths: tuple[int, ...] = WIDTHS,
+        norm: bool = True,
     ) -> None:
         super().__init__()
         self.declare({"image": image}, {"z": FeatureSpec(n_z, space="normal")})
-        self.body, self.head = _code_reader(image, widths, n_z)
-        orthogonal_init(self)
+        self.body, self.head = (_code_reader if norm else _lean_reader)(image, widths, n_z)
+        if norm:
+            orthogonal_init(self)
 
     def forward(self, image: Tensor) -> Tensor:
         return 4 * torch.tanh(rearrange(self.head(self.body(image)), "b n 1 1 -> b n"))
@@ -266,6 +272,17 @@ def _code_reader(
     trunk, side = code_trunk(image, widths)
     width = widths[-1]
     return nn.Sequential(*trunk, leaky_norm(width, width, 3, 1)), nn.Conv2d(width, n_out, side)
+
+
+def _lean_reader(
+    image: FeatureSpec, widths: Sequence[int], n_out: int
+) -> tuple[nn.Sequential, nn.Conv2d]:
+    """The layers of `_code_reader` without norm."""
+    *halved, last = widths
+    side = reduced_side(image, 2 ** len(halved))
+    layers = [leaky(nn.Conv2d(a, b, 4, 2, 1)) for a, b in pairwise([image.channels, *halved])]
+    layers += [leaky(nn.Conv2d(a, last, 3, 1, 1)) for a in (halved[-1], last)]
+    return nn.Sequential(*layers), nn.Conv2d(last, n_out, side)
 
 
 def _pooled_reader(

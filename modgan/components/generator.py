@@ -269,18 +269,17 @@ class LeanGenerator(Component):
         return self.grow(torch.cat([z, value], 1))
 
 
-POSE = 5  # entries of z that put a shape in place: x, y, size, turn, facing
+POSE = 4  # entries of z that put a shape in place: x, y, size, facing
 
 
 @register("placed_generator")
 class PlacedGenerator(Component):
-    """A shape drawn in a frame of its own, which the first five entries of z put in place.
+    """A shape drawn in a frame of its own, which the first four entries of z put in place.
 
-    They are x, y, size, turn and facing (`posed`); label and the rest of z draw the shape as
+    They are x, y, size and facing (`posed`); label and the rest of z draw the shape as
     `lean_generator` does. So where a thing is, how large and which way round, is not for the label
-    to say. `reach` are the x and y (half sides of the picture), the logarithm of the size and the
-    turn (radians) that an entry of 1 stands for; `size` is the frame's, in sides of the picture,
-    where the entry is 0.
+    to say. `reach` are the x and y (half sides of the picture) and the logarithm of the size that
+    an entry of 1 stands for; `size` is the frame's, in sides of the picture, where the entry is 0.
 
     Ports: z (B, n_z) normal, {attribute} one-hot (B, n) -> feature (B, C, H, H),
     C = widths[-1], H = 2 · 2^len(widths).
@@ -294,7 +293,7 @@ class PlacedGenerator(Component):
         widths: tuple[int, ...] = (64, 64, 48, 16),
         n_z: int = 16,
         space: str = "",
-        reach: tuple[float, float, float, float] = (0.25, 0.25, 0.12, 0.15),
+        reach: tuple[float, float, float] = (0.25, 0.25, 0.12),
         size: float = 0.82,
     ) -> None:
         super().__init__()
@@ -315,16 +314,16 @@ class PlacedGenerator(Component):
 
 
 def posed(frame: Tensor, z: Tensor, reach: Sequence[float], size: float) -> Tensor:
-    """Frames (B, C, H, H) put in place by z (B, 5 or more): x, y, size, turn, facing.
+    """Frames (B, C, H, H) put in place by z (B, 4 or more): x, y, size, facing.
 
     Facing is σ(40 z): 1 leaves the frame as it is, 0 mirrors it, between they are blended. Beside
     the frame all is 0.
     """
-    right = torch.sigmoid(40 * z[:, 4])[:, None, None, None]
+    right = torch.sigmoid(40 * z[:, 3])[:, None, None, None]
     frame = right * frame + (1 - right) * frame.flip(3)
-    x, y, growth, turn = (z[:, :4] * z.new_tensor(reach)).unbind(1)
-    c, s = (turn.cos() / size / growth.exp(), turn.sin() / size / growth.exp())
-    back = torch.stack([c, s, -c * x - s * y, -s, c, s * x - c * y], 1)  # picture -> frame
+    x, y, growth = (z[:, :3] * z.new_tensor(reach)).unbind(1)
+    finer, zero = 1 / size / growth.exp(), torch.zeros_like(x)
+    back = torch.stack([finer, zero, -finer * x, zero, finer, -finer * y], 1)  # picture -> frame
     grid = F.affine_grid(back.reshape(-1, 2, 3), list(frame.shape), align_corners=False)
     return F.grid_sample(frame, grid, align_corners=False)
 
