@@ -343,7 +343,7 @@ def main() -> None:
             if k == "hierarchy" or k.removesuffix("_mode") in modes(zoo)
         }
         card = replace(zoo.card, graphs=graphs, metrics=card_rows(d, found, given.n, command))
-        modgan.Zoo(zoo, card).save(given.card)
+        modgan.Zoo(zoo, card.without_folders()).save(given.card)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 
@@ -26,14 +28,16 @@ class Card:
         }
         return replace(self, graphs=inside)
 
+    def without_folders(self) -> Card:
+        """The card with files and folders of the machine that wrote it by their last names."""
+        return replace(self, provenance=_named(self.provenance))
+
 
 def page(name: str, header: Mapping[str, Any]) -> str:
     """The header of a zoo file (`inspect`) as Markdown: the text beside released weights."""
     card = Card(**header["card"])
     parts = [f"| `{part}` | `{row['component']}` |" for part, row in header["parts"].items()]
     graphs = [f"- `{graph}`: `{json.dumps(steps)}`" for graph, steps in card.graphs.items()]
-    origin = dict(card.provenance)
-    settings = origin.pop("settings", {})
     lines = [
         f"# {name}",
         "",
@@ -41,17 +45,32 @@ def page(name: str, header: Mapping[str, Any]) -> str:
         "",
         *_table("| part | component |", parts),
         *(["Graphs:", "", *graphs, ""] if graphs else []),
-        *_table(
-            "| what | value | split | n | command |",
-            [
-                f"| {m['name']} | {m['value']} | {m['split']} | {m['n']} | `{m['command']}` |"
-                for m in card.metrics
-            ],
-        ),
-        *_table("| origin | |", [f"| {key} | {_plain(value)} |" for key, value in origin.items()]),
-        *_table("| setting | value |", [f"| {key} | {value} |" for key, value in settings.items()]),
+        *_figures(card.metrics),
+        *_origin(card.provenance),
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _figures(metrics: list[dict[str, Any]]) -> list[str]:
+    """A table of the figures of every command."""
+    lines = []
+    for key, rows in groupby(metrics, key=lambda m: (m["command"], m["split"], m["n"])):
+        command, split, n = key
+        lines += [f"Of `{command}`, {split}, n = {n}:", ""]
+        lines += _table("| what | value |", [f"| {m['name']} | {m['value']} |" for m in rows])
+    return lines
+
+
+def _origin(provenance: Mapping[str, Any]) -> list[str]:
+    """Where parts come from; of merged zoos one after the other."""
+    if "merged" in provenance:
+        return [line for origin in provenance["merged"] for line in _origin(origin)]
+    facts = {key: value for key, value in provenance.items() if key != "settings"}
+    settings = provenance.get("settings", {})
+    return [
+        *_table("| origin | |", [f"| {key} | {_plain(value)} |" for key, value in facts.items()]),
+        *_table("| setting | value |", [f"| {key} | {value} |" for key, value in settings.items()]),
+    ]
 
 
 def _table(head: str, rows: list[str]) -> list[str]:
@@ -64,3 +83,14 @@ def _plain(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {item}" for key, item in value.items())
     return str(value)
+
+
+def _named(value: Any) -> Any:
+    """Whole paths, also within nested values, by their last name."""
+    if isinstance(value, dict):
+        return {key: _named(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_named(item) for item in value]
+    if isinstance(value, str) and Path(value).is_absolute():
+        return Path(value).name or value
+    return value

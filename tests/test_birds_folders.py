@@ -19,7 +19,7 @@ from modgan.train import Share, TrainingError
 def test_a_folder_in_cubs_layout(tmp_path: Path) -> None:
     root = folder(tmp_path)
     zoo = train("finegan_birds", tmp_path / "run", "--data", str(root), "--around", "1.5")
-    assert modgan.load(zoo).card.provenance["data"] == str(root)
+    assert modgan.load(zoo).card.provenance["data"] == root.name
 
 
 def folder(root: Path, boxes: bool = True) -> Path:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from modgan.card import page
+from typing import Any
 
-HEADER = {
+from modgan.card import Card, page
+
+HEADER: dict[str, Any] = {
     "format": 1,
     "parts": {"E": {"component": "conv_encoder", "config": {}}},
     "card": {
@@ -23,7 +25,8 @@ def test_everything_in_the_header_is_on_the_page() -> None:
         "Licence of the weights: CC0-1.0.",
         "| `E` | `conv_encoder` |",
         '- `copy`: `["E", "R"]`',
-        "| error | 0.5 | test | 8 | `go` |",
+        "Of `go`, test, n = 8:",
+        "| error | 0.5 |",
         "| recipe | r.py |",
         "| versions | torch 2 |",
         "| lr | 0.1 |",
@@ -38,3 +41,32 @@ def test_a_short_card_is_a_short_page() -> None:
         "|---|---|",
         "| `E` | `conv_encoder` |",
     ]
+
+
+def test_merged_zoos_have_an_origin_each() -> None:
+    origins = [{"recipe": f"{n}.py", "settings": {"lr": n}} for n in (1, 2)]
+    header = {**HEADER, "card": {"licence": "MIT", "provenance": {"merged": origins}}}
+    lines = page("both", header).splitlines()
+    for n in (1, 2):
+        assert f"| recipe | {n}.py |" in lines and f"| lr | {n} |" in lines
+
+
+def test_figures_of_other_pictures_have_another_table() -> None:
+    row = HEADER["card"]["metrics"][0]
+    metrics = [row, {**row, "name": "hue"}, {**row, "n": 9}]
+    lines = page("tiny", {**HEADER, "card": {"licence": "MIT", "metrics": metrics}}).splitlines()
+    assert [line for line in lines if line.startswith("Of ")] == [
+        "Of `go`, test, n = 8:",
+        "Of `go`, test, n = 9:",
+    ]
+    assert lines.count("| what | value |") == 2 and "| hue | 0.5 |" in lines
+
+
+def test_a_card_tells_nothing_of_the_machine() -> None:
+    settings = {"zoo": "/home/me/a.safetensors", "data": "", "runs": "runs/a"}
+    told = Card("MIT", {"joins": "/home/me/a.safetensors", "settings": settings, "step": 2})
+    assert told.without_folders().provenance == {
+        "joins": "a.safetensors",
+        "settings": {"zoo": "a.safetensors", "data": "", "runs": "runs/a"},
+        "step": 2,
+    }

@@ -164,4 +164,4 @@ def test_own_pictures_decide_the_transformers(tmp_path: Path) -> None:
     assert figures["hat+colour, error %"] == figures["hat as it is, error %"] == ("test", 4)
     assert "| hat | no | 2 | 2 | 2 |" in (tmp_path / "run/plan.md").read_text()
     assert "hat+colour" in (tmp_path / "run/report.html").read_text()
-    assert (zoo.card.licence, zoo.card.provenance["data"]) == ("MIT", str(tmp_path))
+    assert (zoo.card.licence, zoo.card.provenance["data"]) == ("MIT", tmp_path.name)

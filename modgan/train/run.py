@@ -298,7 +298,7 @@ class _Run:
         command = f"modgan train recipes/{self.recipe.name}.py"
         metrics = [{**row, "command": command} for row in rows]
         card = replace(card, provenance=card.provenance | provenance, metrics=metrics)
-        Zoo(sealed(parts), card.only(parts)).save(path)
+        Zoo(sealed(parts), card.only(parts).without_folders()).save(path)
 
     def _seconds(self) -> float:
         return time.monotonic() - self.started
