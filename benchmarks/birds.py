@@ -177,18 +177,18 @@ def stages(zoo: modgan.Zoo, seed: int) -> Image.Image:
 
 
 def varied(zoo: modgan.Zoo, seed: int, count: int = 8) -> Image.Image:
-    """One code changed in every row: background, parent, child, z."""
+    """One code changed in every row: background, parent, child, z; below, a walk between two z."""
     rng, n = torch.Generator().manual_seed(seed), sizes(zoo)
     one = {
         name: code.expand(count, *code.shape[1:]) for name, code in free_codes(zoo, 1, rng).items()
     }
+    changed: list[tuple[str, Tensor]] = [
+        (code, torch.arange(count) * max(1, n[code] // count) % n[code]) for code in CODES
+    ]
+    drawn = torch.randn(one["z"].shape, generator=rng)
+    changed += [("z", drawn), ("z", modgan.walk(drawn[0], drawn[-1], count))]
     lines = []
-    for code in (*CODES, "z"):
-        values = (
-            torch.randn(one["z"].shape, generator=rng)
-            if code == "z"
-            else torch.arange(count) * max(1, n[code] // count) % n[code]
-        )
+    for code, values in changed:
         codes = {**one, code: values}
         with torch.inference_mode():
             image = painted(zoo, onehot_codes(zoo, codes["z"], codes)).image

@@ -6,6 +6,7 @@ from modgan.component import UnknownName as UnknownName
 from modgan.component import build as build
 from modgan.component import list_components as list_components
 from modgan.component import register as register
+from modgan.data.boundary import walk as walk
 from modgan.graph import Graph as Graph
 from modgan.graph import Step as Step
 from modgan.spec import FeatureSpec as FeatureSpec

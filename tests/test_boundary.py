@@ -12,7 +12,7 @@ from PIL import Image
 
 from modgan.component import Component, UnknownName
 from modgan.components import ConvGenerator, ConvReconstructor, StarTranslator
-from modgan.data.boundary import label_index
+from modgan.data.boundary import label_index, walk
 from modgan.data.images import DataError, fit, normalise, open_image, to_image, to_tensor
 from modgan.graph import Graph
 from modgan.spec import FeatureSpec, InterfaceError, flags, image
@@ -297,3 +297,35 @@ def test_missing_flags_are_listed(flagged: Graph, picture: Image.Image) -> None:
     text = "missing 'labels': the set of those that are on of Bald, Male, Young, or None to skip wh"
     with pytest.raises(InterfaceError, match=text):
         flagged.apply(image=picture)
+
+
+def test_a_walk_is_as_long_on_its_way() -> None:
+    a, b = torch.randn(2, 64, generator=torch.Generator().manual_seed(0))
+    a, b = 8 * a / a.norm(), 8 * b / b.norm()
+    z = walk(a, b, 7)
+    assert z.shape == (7, 64)
+    torch.testing.assert_close(z[[0, -1]], torch.stack([a, b]), atol=1e-5, rtol=0)
+    torch.testing.assert_close(z.norm(dim=1), torch.full((7,), 8.0), atol=1e-4, rtol=0)
+    steps = (z[1:] - z[:-1]).norm(dim=1)
+    assert steps.max() - steps.min() < 1e-4
+
+
+@pytest.mark.parametrize("turn", [1.0, -1.0])
+def test_a_walk_without_an_arc_is_a_line(turn: float) -> None:
+    a = torch.tensor([3.0, 4.0])
+    middle = walk(a, turn * 2 * a, 3)[1]
+    torch.testing.assert_close(middle, a * (1 + turn * 2) / 2)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "count"), [((4,), (5,), 3), ((1, 4), (1, 4), 3), ((4,), (4,), 1)]
+)
+def test_walks_that_cannot_be(a: tuple[int, ...], b: tuple[int, ...], count: int) -> None:
+    with pytest.raises(InterfaceError, match=r"a walk expects two vectors .* 2 steps or more, got"):
+        walk(torch.ones(a), torch.ones(b), count)
+
+
+def test_a_walk_is_one_batch(generator: Graph) -> None:
+    a, b = torch.randn(2, 4, generator=torch.Generator().manual_seed(0))
+    pictures = generator.apply(z=walk(a, b, 3), digit="one")["image"]
+    assert [each.size for each in pictures] == [(SIZE, SIZE)] * 3

@@ -33,7 +33,7 @@ def test_all_lines_of_python_run(
     names: dict[str, object] = {}
     for block in blocks:
         exec(block, names)
-    for written in ("edited.png", "three.png", "coloured.png", "smiling.png"):
+    for written in ("edited.png", "three.png", "coloured.png", "smiling.png", "bird.png"):
         with Image.open(written) as picture:
             assert picture.size == (64, 64)
     assert "T_smile: feature smile -> feature mask_smile" in capsys.readouterr().out

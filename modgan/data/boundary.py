@@ -98,6 +98,26 @@ def _drawn(seed: int, shape: tuple[int, ...]) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
+def walk(a: Tensor, b: Tensor, count: int) -> Tensor:
+    """Noise (count, n) from a to b (n,), both included: on the arc between them.
+
+    Normal noise is about as long everywhere, and on the straight line it would be shorter than any
+    that a generator has seen. Where there is no one arc (a and b point the same or the opposite
+    way) the line is taken. For `graph.apply`, as one batch.
+    Source: Shoemake, Animating rotation with quaternion curves, 1985 (slerp).
+    """
+    if a.ndim != 1 or a.shape != b.shape or count < 2:
+        raise InterfaceError(
+            f"a walk expects two vectors (n,) of one length and 2 steps or more, "
+            f"got {tuple(a.shape)}, {tuple(b.shape)} and {count}"
+        )
+    t = torch.linspace(0, 1, count, dtype=a.dtype, device=a.device)[:, None]
+    angle = torch.acos(torch.cosine_similarity(a, b, 0).clamp(-1, 1))
+    if angle.sin() < 1e-3:
+        return (1 - t) * a + t * b
+    return (((1 - t) * angle).sin() * a + (t * angle).sin() * b) / angle.sin()
+
+
 def label_index(name: str, value: Any, labels: tuple[str, ...]) -> int:
     """The position of a label; the position itself is taken too."""
     if type(value) is int:
