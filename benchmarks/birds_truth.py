@@ -84,15 +84,21 @@ def listed(root: Path, Q: modgan.Component, count: int, mixes: int, size: int) -
             f"mix.csv (mix, {', '.join(IDS.values())}, labels) and mix/0000.png, mix/0000_mask.png"
         )
     test, train = (CUB(root, split, columns(str(root))) for split in ("test", "train"))
-    n = min(count, len(test))
-    masks = [_mask(Image.fromarray(test.mask(i)[0].numpy()), size) for i in range(n)]
-    others = [_picture(train.sample(i).picture, size) for i in range(min(n, len(train)))]
+    unseen = _spread(len(test), count)
+    masks = [_mask(Image.fromarray(test.mask(i)[0].numpy()), size) for i in unseen]
+    others = [_picture(train.sample(i).picture, size) for i in _spread(len(train), len(unseen))]
     return Truth(
-        torch.stack([_picture(test.sample(i).picture, size) for i in range(n)]),
+        torch.stack([_picture(test.sample(i).picture, size) for i in unseen]),
         torch.stack(masks),
         torch.stack(others),
         _mixes(root, Q, mixes, size),
     )
+
+
+def _spread(total: int, count: int) -> list[int]:
+    """Up to `count` of `total` places, evenly apart: folders list pictures class by class."""
+    n = min(count, total)
+    return [i * total // n for i in range(n)]
 
 
 def _mixes(root: Path, Q: modgan.Component, count: int, size: int) -> Mixes:
