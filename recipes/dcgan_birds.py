@@ -4,7 +4,7 @@
     modgan train recipes/dcgan_birds.py --data DIR    # a folder in CUB's layout
 
 Radford, Metz, Chintala, Unsupervised representation learning with deep convolutional GANs, 2016.
-Train it as long as what is compared with it. D is FineGAN's critic of children without its codes.
+Train it as long as what is compared with it: 29,000 steps took the time of MixNMatch's 6,000. D is FineGAN's critic of children without its codes.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Settings(Data):
     lr: float = 4e-4
     w_r1: float = 5.0  # penalty on D's slope at real pictures
     r1_every: int = 8  # steps between such penalties
-    steps: int = 12_000
+    steps: int = 29_000
     decay: float = 0.2  # share of the steps, the last, in which the rates fall to 0
     ema: float = 0.999
 
