@@ -4,7 +4,8 @@
     modgan train recipes/dcgan_birds.py --data DIR    # a folder in CUB's layout
 
 Radford, Metz, Chintala, Unsupervised representation learning with deep convolutional GANs, 2016.
-Train it as long as what is compared with it: 29,000 steps took the time of MixNMatch's 6,000. D is FineGAN's critic of children without its codes.
+Train it as long as what is compared with it: 29,000 steps take about as long as MixNMatch's 6,000.
+D is FineGAN's critic of children without its codes.
 """
 
 from __future__ import annotations
