@@ -215,7 +215,7 @@ def test_codes_that_stand_for_one_factor_each() -> None:
     assert found.meanings == {"background": [0, 1, 2, 3], "parent": [0] * 4, "child": [0, 1, 2, 3]}
     assert found.purity == {"background": 1.0, "parent": 1.0, "child": 1.0}
     assert found.distinct == {"background": 4, "parent": 1, "child": 4}
-    stays = {"shape": 1.0, "texture": 1.0, "pose": 1.0, "background": 1.0}
+    stays = dict.fromkeys(("shape", "texture", "pose", "place", "background"), 1.0)
     for code, factor in (("background", "background"), ("parent", "shape"), ("child", "texture")):
         others = {name: share for name, share in stays.items() if name != factor}
         follows = float(code != "parent")  # whose shape is always the same

@@ -81,8 +81,13 @@ def distance(a: Tensor, b: Tensor) -> Tensor:
 
 def same_pose(a: Seen, b: Seen) -> Tensor:
     """Whether the middle moved by less than a tenth of the side and facing stays, bool (B,)."""
-    near = distance(a.masks, b.masks) < NEAR
+    near = same_place(a, b)
     return near & (a.labels["facing"] == b.labels["facing"]) if "facing" in a.labels else near
+
+
+def same_place(a: Seen, b: Seen) -> Tensor:
+    """Whether the middle moved by less than a tenth of the side, bool (B,)."""
+    return distance(a.masks, b.masks) < NEAR
 
 
 def meaning(codes: Tensor, labels: Tensor, n: int, m: int) -> tuple[Tensor, Tensor]:
@@ -112,7 +117,8 @@ def disentangled(
 
     "follows" is the share whose factor then is what the new code stands for, and was not before
     (so that pictures which are all alike follow nothing); of z, whose pose is another. The other
-    columns are the shares whose factor stays. Factors that the judge does not read are left out.
+    columns are the shares whose factor stays; of a pose, the place by itself, too. Factors that the
+    judge does not read are left out.
     """
     Q, S = judges
     codes = free_codes(parts, count, rng)
@@ -131,6 +137,7 @@ def disentangled(
         own = stays.pop(FACTORS[code])
         follows = ~own
         if code in known:
+            stays["place"] = same_place(before, after)
             follows &= after.labels[known[code]] == found[code][0][other[code]]
         shares = {"follows": follows, **stays}
         changed[code] = {name: share.float().mean().item() for name, share in shares.items()}
