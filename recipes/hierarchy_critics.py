@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import birds_data
 import torch
@@ -32,7 +31,6 @@ from modgan.components import (
     SoftCoder,
     StagePainter,
 )
-from modgan.data.boxed import SPARE
 from modgan.layers import resized
 from modgan.losses import bce, classification, logistic_d, logistic_g, patch_weights, r1
 from modgan.metrics.stages import CODES, STAGES, Painted, dressed, onehot_codes, painted
@@ -57,8 +55,8 @@ class Hierarchy(Codes):
     d_child: int = 24  # of D_child
     batch: int = 16
     lr: float = 4e-4
-    w_patch: float = 10.0  # real or made, of patches of the background; 0 leaves D_background out
-    w_background_code: float = 1.0  # the background's code is read off it; 0 leaves that out
+    w_patch: float = 0.0  # real or made, of patches of the background; 0 leaves D_background out
+    w_background_code: float = 0.0  # the background's code is read off it; 0 leaves that out
     w_area: float = 100.0  # how far the means of both masks leave their bounds
     least_area: float = 0.08  # share of the picture that a mask covers at least
     most_area: float = 0.38  # and at most
@@ -69,54 +67,9 @@ class Hierarchy(Codes):
     jitter: float = 0.1  # noise on what codes are read off, then also mirrored and shifted
     w_r1: float = 5.0  # penalty on the critics' slope at real pictures
     r1_every: int = 8  # steps between such penalties
-    critics_from: int = 0  # steps before critics tell real from made, and read codes
+    critics_from: int = 5_000  # steps before critics tell real from made, and read codes
     n_res: int = 1  # residual blocks of a stage
     coarse: int = 2  # pixels a side that a position of a stage's feature paints: 1, 2, 4
-
-
-SMOKE: dict[str, Any] = {  # what a smoke run changes
-    "size": 32,
-    "pictures": 12,
-    "backgrounds": 2,
-    "parents": 2,
-    "children": 4,
-    "n_z": 4,
-    "coarse": 1,
-    "d_background": 4,
-    "d_parent": 2,
-    "d_child": 2,
-    "batch": 3,
-    "r1_every": 2,
-    "steps": 6,
-    "workers": 0,
-}
-PUBLISHED: dict[str, Any] = {  # as the papers have it, on CUB at 128²
-    "split": "all",
-    "size": 128,
-    "side": 126,
-    "around": 1.5,
-    "spare": SPARE,
-    "parents": 20,
-    "children": 200,
-    "tied_background": True,
-    "n_z": 100,
-    "field": 34,
-    "d_background": 64,
-    "d_child": 64,
-    "n_res": 2,
-    "coarse": 1,
-    "lr": 2e-4,
-    "w_patch": 10.0,
-    "w_background_code": 0.0,
-    "w_area": 0.0,
-    "w_outlines": 0.0,
-    "w_binary": 0.0,
-    "w_free": 0.0,
-    "outline": False,
-    "jitter": 0.0,
-    "w_r1": 0.0,
-    "decay": 0.0,
-}
 
 
 # --- parts ------------------------------------------------------------------------------------

@@ -13,11 +13,9 @@ The official program sets the G that learns back to its average after every epoc
 average and takes it up again); here G goes on as it is, and the encoders are averaged, too.
 
 On small budgets codes are not left to critics to find: `clusters.py` finds those of real pictures
-before the first step, z among them, and `noted.py` has them painted and read. Stages know no norm
-there, a shape is drawn in a frame that the first four entries of z put in place
-(`placed_generator`), and encoders take real and made pictures in one batch. Critics of whole
-pictures come in at the step `critics_from`, and say nothing to backgrounds, which they streak. For
-the other losses that are not published see `finegan_birds.py`.
+before the first step, z among them, and `noted.py` has them painted and read. Encoders take real
+and made pictures in one batch there. For the other losses that are not published see
+`finegan_birds.py`.
 """
 
 from __future__ import annotations
@@ -31,7 +29,8 @@ import hierarchy_critics as shared
 import noted
 import torch
 from birds_data import codes, labels_of
-from hierarchy_critics import PUBLISHED, SMOKE, Hierarchy, Parts, Terms, made, read_widths
+from hierarchy_critics import Parts, Terms, made, read_widths
+from noted import PUBLISHED, SMOKE, Noted
 from PIL import Image
 from torch import Tensor
 
@@ -39,10 +38,7 @@ from modgan.card import Card
 from modgan.component import Component
 from modgan.components import (
     BoundedNoiseCoder,
-    FilmTransformer,
-    LeanGenerator,
     PairDiscriminator,
-    PlacedGenerator,
     ShapeGenerator,
     SoftCoder,
     StageGenerator,
@@ -51,33 +47,21 @@ from modgan.convert.mixnmatch import CODES, GRAPHS
 from modgan.losses import classification, l1, pair_gradient_penalty, wgan_d
 from modgan.metrics.stages import onehot_codes, painted
 from modgan.spec import FeatureSpec, image, onehot
-from modgan.train import Batch, Phase, Recipe, Share, TrainingError, main
+from modgan.train import Batch, Phase, Recipe, Share, main
 
 MOST = 8  # widths that the channels of a critic grow to; 16 for those of an encoder
 PREDICTED = {"z": 5.0, "b": 5.0, "p": 10.0, "c": 10.0}  # weights of naming the codes
 
 
 @dataclass(frozen=True)
-class Settings(Hierarchy):
+class Settings(Noted):
     """Every knob once."""
 
-    clustered: bool = True  # lean stages, and codes of real pictures found by clustering
-    width: int = 16  # channels that the background's stage ends with
-    channels: int = 32  # of the parent's feature, and of the child's
-    child_width: int = 48  # inside the child stage
-    n_z: int = 12
     q_width: int = 16  # of the first convolution of an encoder
     pair_width: int = 8  # of a critic of pairs
     pair_hidden: int = 96  # numbers in which such a critic holds a picture, and a code
-    lr_g: float = 1e-3  # of stages and encoders
-    critics_from: int = 5_000
-    w_patch: float = 0.0  # backgrounds learn from what is known of them
-    w_background_code: float = 0.0
     w_pairs: float = 0.2
     w_penalty: float = 10.0  # on the slope of the critics of pairs
-    steps: int = 6_000
-    decay: float = 0.4  # share of the steps, the last, in which the rates fall to 0
-    ema: float = 0.999
 
 
 def parts(s: Settings) -> dict[str, Component]:
@@ -87,7 +71,7 @@ def parts(s: Settings) -> dict[str, Component]:
     ports |= {name: onehot(name, values) for name, values in labels.items()}
     looks = tuple(s.pair_width * 2**i for i in range(shared.doublings(s.size)))
     return {
-        **(lean_stages(s) if s.clustered else stages(s)),
+        **(noted.stages(s) if s.clustered else stages(s)),
         **encoders(s),
         **shared.critics(s, MOST),
         **{
@@ -104,23 +88,7 @@ def stages(s: Settings) -> dict[str, Component]:
     scene, shape = (*grown, 2 * s.width, s.width), (*grown, s.channels, s.channels)
     behind = StageGenerator("background", labels["background"], scene, s.n_z, "background@training")
     inner = ShapeGenerator("parent", labels["parent"], shape, s.n_res + 1, s.n_z, "parent@training")
-    dress = shared.child_stage(s, inner.outputs["feature"], s.child_width, s.channels)
-    return shared.painted_by(s, behind, inner, dress)
-
-
-def lean_stages(s: Settings) -> dict[str, Component]:
-    """Stages for small budgets, whose shapes z puts in place."""
-    labels, n = labels_of(s), shared.growths(s)
-    scene, shape = ((4 * c,) * (n - 1) + (3 * c, c) for c in (s.width, s.channels))
-    behind = LeanGenerator("background", labels["background"], scene, s.n_z, "background@training")
-    data = birds_data.pictures(s)
-    boxes = birds_data.middle(s) if data.boxes is None else data.boxes
-    where = noted.spread(boxes, s.side or s.size)
-    inner = PlacedGenerator("parent", labels["parent"], shape, s.n_z, "parent@training", *where)
-    feature = inner.outputs["feature"]
-    dress = FilmTransformer(
-        feature, "child", labels["child"], s.child_width, s.channels, "child@training"
-    )
+    dress = shared.child_stage(s, inner.outputs["feature"], s.child_width, s.child_channels)
     return shared.painted_by(s, behind, inner, dress)
 
 
@@ -141,28 +109,9 @@ def encoders(s: Settings) -> dict[str, Component]:
 
 def batch(s: Settings, at: Share) -> Batch:
     """Pictures with tied codes to make others of, and free codes for the encoders to name."""
-    if s.clustered and (s.around or s.tied_background):
-        raise TrainingError(
-            "--clustered finds codes of whole pictures, backgrounds apart: expects --around 0 "
-            f"and --tied-background false, got {s.around:g} and {s.tied_background}"
-        )
     free = codes(s, s.batch, at.own(s.seed + 2), tied=False)
-    made = shared.batch(s, at, s.batch)
     named = {f"free_{name}": value for name, value in free.items()}
-    return {**made, **named, "clustered": s.clustered}
-
-
-def notes(s: Settings) -> dict[str, Tensor]:
-    """What is noted of every picture."""
-    if not s.clustered:
-        return {}
-    data, counts = birds_data.pictures(s), {k: len(labels) for k, labels in labels_of(s).items()}
-    if max(counts.values()) > len(data):
-        raise TrainingError(
-            f"{len(data)} pictures cannot be clustered to --backgrounds {s.backgrounds} --children "
-            f"{s.children}: expects no more codes than pictures; take fewer, or --clustered false"
-        )
-    return noted.notes(data, birds_data.middle(s), counts, s.n_z)
+    return {**noted.batch(s, at, s.batch), **named}
 
 
 def read(parts: Parts, batch: Batch) -> dict[str, Tensor]:
@@ -235,13 +184,9 @@ def g_loss(parts: Parts, batch: Batch) -> Terms:
         terms["pairs"] = apart(judged(parts, made(parts, batch).image, told(parts, batch)), encoded)
     if batch["clustered"]:
         read(parts, batch)
-        codes = noted.known(parts, batch)
-        again = noted.again(parts, codes)
+        terms, known = noted.loss(parts, batch, terms)
         said = {port: batch["said"][k][0] for k, port in CODES.items()}
-        of_masks = shared.masks_loss(again, batch)
-        of_masks["outlines"] = l1(again.mask_child, again.mask_parent)
-        terms |= {name: terms[name] + of_masks[name] for name in of_masks}
-        terms |= noted.again_loss(batch, again, codes, said)
+        terms |= noted.found_loss(known, said)
     return {**terms, **named(parts, batch)}
 
 
@@ -258,12 +203,12 @@ def phases(s: Settings) -> list[Phase]:
     """Which parts learn what, and at what rate."""
     trained = (*shared.learned_with_g(s), "Q_*")
     weights = {**shared.painting_weights(s), "pairs": s.w_pairs, **PREDICTED}
-    weights |= noted.WEIGHTS if s.clustered else {}
+    weights |= noted.AGAIN | noted.FOUND if s.clustered else {}
     critic = {"pairs": 1.0, "penalty": s.w_penalty}
     return [
         *shared.critic_phases(s),
         Phase("D_pair", ("D_pair_*",), pairs_loss, critic, s.lr, start=s.critics_from),
-        Phase("G", trained, g_loss, weights, s.lr_g, betas=(0.5, 0.99)),
+        Phase("G", trained, g_loss, weights, s.lr_g, betas=(0.5, s.beta2)),
     ]
 
 
@@ -281,22 +226,21 @@ def card(s: Settings) -> Card:
 recipe = Recipe(
     name="mixnmatch_birds",
     settings=Settings(),
-    smoke={**SMOKE, **dict.fromkeys(("width", "channels", "child_width"), 4)}
-    | {"n_z": 6, "q_width": 2, "pair_width": 2, "pair_hidden": 8, "critics_from": 2},
+    smoke={**SMOKE, "q_width": 2, "pair_width": 2, "pair_hidden": 8},
     parts=parts,
     batch=batch,
     phases=phases,
     card=card,
-    notes=notes,
+    notes=noted.notes,
     plan=birds_data.found,
     sheet=samples,
     layout=torch.contiguous_format,
 )
 
-sizes = {"width": 32, "channels": 16, "child_width": 32, "q_width": 64, "d_parent": 32}
+sizes = {"width": 32, "channels": 16, "child_width": 32, "child_channels": 16}
+readers = {"q_width": 64, "d_parent": 32}
 pairs = {"pair_width": 16, "pair_hidden": 512, "w_pairs": 1.0}
-plain: dict[str, Any] = {"clustered": False, "critics_from": 0, "lr_g": 2e-4}
-paper = Settings(**PUBLISHED, **sizes, **pairs, **plain, batch=12, steps=600 * 982)
+paper = Settings(**PUBLISHED, **sizes, **readers, **pairs, batch=12, steps=600 * 982)
 recipe = replace(recipe, variants={"paper": replace(recipe, settings=paper)})
 
 if __name__ == "__main__":

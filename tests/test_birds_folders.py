@@ -18,7 +18,8 @@ from modgan.train import Share, TrainingError
 
 def test_a_folder_in_cubs_layout(tmp_path: Path) -> None:
     root = folder(tmp_path)
-    zoo = train("finegan_birds", tmp_path / "run", "--data", str(root), "--around", "1.5")
+    plain = ("--around", "1.5", "--no-clustered", "--w-patch", "10")
+    zoo = train("finegan_birds", tmp_path / "run", "--data", str(root), *plain)
     assert modgan.load(zoo).card.provenance["data"] == root.name
 
 

@@ -12,6 +12,7 @@ import finegan_birds
 import hierarchy_critics
 import mixnmatch_birds
 import mixnmatch_birds_features
+import noted
 import pytest
 import torch
 from PIL import Image
@@ -27,6 +28,7 @@ from modgan.train import Recipe, Share, TrainingError, checkpoint
 
 Capture = pytest.CaptureFixture[str]
 NAMES = ("background", "texture", "shape", "pose")
+PLAIN = {"clustered": False, "critics_from": 0, "w_patch": 10.0, "w_background_code": 1.0}
 
 
 def train(recipe: str, out: Path, *flags: str) -> Path:
@@ -109,7 +111,7 @@ def test_features_of_stages_are_as_coarse_as_asked(recipe: Recipe) -> None:
 def test_objects_are_painted_again_of_the_codes_that_were_found() -> None:
     recipe = mixnmatch_birds.recipe
     s = small(recipe)
-    parts, notes = recipe.parts(s), mixnmatch_birds.notes(s)
+    parts, notes = recipe.parts(s), noted.notes(s)
     batch = {**recipe.batch(s, Share(0)), "notes": notes}
     terms = mixnmatch_birds.g_loss(parts, batch)
     assert 0 < terms["again"].item() < 2
@@ -128,17 +130,33 @@ def test_objects_are_painted_again_of_the_codes_that_were_found() -> None:
     assert (paper.clustered, paper.w_pairs, paper.lr, paper.lr_g) == (False, 1.0, 2e-4, 2e-4)
 
 
-def test_clustering_wants_whole_pictures() -> None:
+@pytest.mark.parametrize("recipe", [finegan_birds.recipe, mixnmatch_birds.recipe])
+def test_clustering_wants_whole_pictures(recipe: Recipe) -> None:
     for changed in ({"around": 1.5}, {"tied_background": True}):
-        s = small(mixnmatch_birds.recipe, **changed)
+        s = small(recipe, **changed)
         with pytest.raises(TrainingError, match=r"--clustered finds codes of whole pictures.* got"):
-            mixnmatch_birds.batch(s, Share(0))
+            recipe.batch(s, Share(0))
 
 
 def test_there_are_no_more_codes_than_pictures() -> None:
     s = small(mixnmatch_birds.recipe, children=400)
     with pytest.raises(TrainingError, match=r"^12 pictures cannot be clustered .*--children 400"):
-        mixnmatch_birds.notes(s)
+        noted.notes(s)
+
+
+def test_finegan_paints_again_what_was_found() -> None:
+    recipe = finegan_birds.recipe
+    s = small(recipe)
+    parts, batch = recipe.parts(s), {**recipe.batch(s, Share(0)), "notes": noted.notes(s)}
+    terms = finegan_birds.g_loss(parts, batch)
+    assert set(terms) == set(recipe.phases(s)[-1].weights) and 0 < terms["again"].item() < 2
+    got = torch.autograd.grad(terms["behind"], [next(parts["G_background"].parameters())])[0]
+    assert got.abs().sum() > 0
+    assert noted.notes(small(recipe, **PLAIN)) == {}
+    paper = recipe.variants["paper"].settings
+    painting = recipe.variants["paper"].phases(paper)[-1]
+    assert (paper.clustered, painting.lr, painting.betas) == (False, 2e-4, (0.5, 0.999))
+    assert "again" not in painting.weights
 
 
 def test_critics_come_in_when_asked() -> None:
@@ -146,7 +164,7 @@ def test_critics_come_in_when_asked() -> None:
     s = small(recipe, critics_from=5)
     due = {phase.name: phase.start for phase in recipe.phases(s)}
     assert due == {"D_child": 5, "D_pair": 5, "G": 0}
-    parts, notes = recipe.parts(s), mixnmatch_birds.notes(s)
+    parts, notes = recipe.parts(s), noted.notes(s)
     for step, late in ((5, False), (6, True)):
         batch = {**recipe.batch(s, Share(step)), "notes": notes}
         terms = mixnmatch_birds.g_loss(parts, batch)
@@ -160,7 +178,7 @@ def test_backgrounds_have_a_critic_when_asked() -> None:
         parts, phases = recipe.parts(s), recipe.phases(s)
         assert ("D_background" in parts) is there
         assert ("D_background" in [phase.name for phase in phases]) is there
-        batch = {**recipe.batch(s, Share(1)), "notes": mixnmatch_birds.notes(s)}
+        batch = {**recipe.batch(s, Share(1)), "notes": noted.notes(s)}
         terms = mixnmatch_birds.g_loss(parts, batch)
         assert ("patch" in terms, "background" in terms) == (there, there)
         canvas = hierarchy_critics.made(parts, batch).background

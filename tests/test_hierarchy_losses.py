@@ -8,9 +8,10 @@ from typing import Any
 import finegan_birds
 import hierarchy_critics
 import mixnmatch_birds
+import noted
 import pytest
 import torch
-from test_birds_recipes import small
+from test_birds_recipes import PLAIN, small
 from torch import Tensor
 
 from modgan.metrics.stages import STAGES
@@ -23,7 +24,7 @@ def state(part: torch.nn.Module) -> dict[str, Tensor]:
 
 def test_g_moves_of_the_critic_of_children_what_reads_codes_alone() -> None:
     recipe = finegan_birds.recipe
-    s = small(recipe)
+    s = small(recipe, **PLAIN)
     torch.manual_seed(0)
     parts, phases = recipe.parts(s), recipe.phases(s)
     assert [phase.name for phase in phases] == ["D_background", "D_child", "G"]
@@ -57,7 +58,7 @@ def test_g_moves_of_the_critic_of_children_what_reads_codes_alone() -> None:
 def test_pictures_are_painted_once_a_step() -> None:
     """All phases see the same pictures, and G learns through them."""
     recipe = finegan_birds.recipe
-    s = small(recipe)
+    s = small(recipe, **PLAIN)
     parts, batch = recipe.parts(s), recipe.batch(s, Share(1))
     first = hierarchy_critics.made(parts, batch)
     assert hierarchy_critics.made(parts, batch) is first and first.image.requires_grad
@@ -65,7 +66,7 @@ def test_pictures_are_painted_once_a_step() -> None:
 
 def test_the_hard_phase_takes_the_codes_told_worst() -> None:
     recipe = finegan_birds.recipe
-    s = small(recipe)
+    s = small(recipe, **PLAIN)
     counts = [len(recipe.batch(s, Share(step))["z"]) for step in range(s.steps)]
     assert counts == [3, 3, 3, 30, 3, 30]  # the last three steps, of which every second
     assert (recipe.settings.hard, recipe.variants["paper"].settings.hard) == (0, 736)
@@ -81,7 +82,7 @@ def test_the_hard_phase_takes_the_codes_told_worst() -> None:
 
 def test_masks_have_their_terms() -> None:
     recipe = finegan_birds.recipe
-    s = small(recipe, w_free=0.0)
+    s = small(recipe, **PLAIN, w_free=0.0)
     parts, batch = recipe.parts(s), recipe.batch(s, Share(500))
     made = hierarchy_critics.made(parts, batch)
     quarter = torch.zeros_like(made.mask_parent)
@@ -119,7 +120,7 @@ def test_readers_of_codes_cannot_read_places() -> None:
 @pytest.mark.parametrize("outline", [True, False])
 def test_what_readers_of_codes_see(outline: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = finegan_birds.recipe
-    s = small(recipe, outline=outline)
+    s = small(recipe, **PLAIN, outline=outline)
     parts, batch = recipe.parts(s), recipe.batch(s, Share(1))
     out, shown = hierarchy_critics.made(parts, batch), list[tuple[Tensor, float, float]]()
 
@@ -138,7 +139,7 @@ def test_what_readers_of_codes_see(outline: bool, monkeypatch: pytest.MonkeyPatc
 
 def test_other_children_are_read_on_the_same_parent() -> None:
     recipe = finegan_birds.recipe
-    s, most = small(recipe), 400
+    s, most = small(recipe, **PLAIN), 400
     parts, batch = recipe.parts(s), recipe.batch(s, Share(1))
     many = recipe.batch(replace(s, batch=most), Share(1))
     strange = (many["other_child"] // 2 != many["parent"]).float().mean()
@@ -153,14 +154,14 @@ def test_other_children_are_read_on_the_same_parent() -> None:
     torch.testing.assert_close(terms["outlines"], 2 * single["outlines"])
     terms = hierarchy_critics.painting_loss(part, {**alike, "other_child": 3 - batch["child"]})
     assert not torch.equal(terms["free"], terms["child"])
-    weights = recipe.phases(small(recipe, w_free=0.0))[-1].weights
+    weights = recipe.phases(small(recipe, **PLAIN, w_free=0.0))[-1].weights
     assert "free" not in weights and recipe.phases(s)[-1].weights["free"] == 1.0
 
 
 def test_the_penalty_on_the_critic_of_backgrounds_acts() -> None:
     """A critic whose patches are linear has a slope that the number of patches does not change."""
     recipe = finegan_birds.recipe
-    s = small(recipe)
+    s = small(recipe, **PLAIN)
     parts, batch = recipe.parts(s), recipe.batch(s, Share(1))
     slopes = []
     for side in (32, 64):
@@ -182,7 +183,7 @@ def test_encoders_norm_real_and_made_pictures_as_one() -> None:
         s = small(recipe, clustered=together)
         torch.manual_seed(0)
         parts = recipe.parts(s)
-        batch = {**recipe.batch(s, Share(1)), "notes": mixnmatch_birds.notes(s)}
+        batch = {**recipe.batch(s, Share(1)), "notes": noted.notes(s)}
         heard.clear()
         parts["Q_c"].get_submodule("body").register_forward_pre_hook(
             lambda module, given: heard.append(len(given[0]))

@@ -23,7 +23,7 @@ def step(at: int = 0, **changed: Any) -> tuple[Any, dict[str, Any]]:
     s = small(RECIPE, **changed)
     torch.manual_seed(0)
     parts = RECIPE.parts(s)
-    return parts, {**RECIPE.batch(s, Share(at)), "notes": mixnmatch_birds.notes(s)}
+    return parts, {**RECIPE.batch(s, Share(at)), "notes": noted.notes(s)}
 
 
 def test_outside_of_boxes() -> None:
