@@ -154,7 +154,8 @@ def found(s: Data) -> str:
     names = ", ".join(data.attributes) or "none"
     first, _, last, _ = middle(s)[0].tolist()
     boxes = "" if data.boxes is not None else f"; no boxes: objects in rows, columns {first}-{last}"
-    return f"# {len(data):,} pictures of {s.data}, split {s.split}; labels: {names}{boxes}\n"
+    small = f"; {data.enlarged:,} smaller than asked for, enlarged" if data.enlarged else ""
+    return f"# {len(data):,} pictures of {s.data}, split {s.split}; labels: {names}{boxes}{small}\n"
 
 
 def card(s: Data, graphs: dict[str, list[str]]) -> Card:

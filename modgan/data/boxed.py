@@ -60,7 +60,8 @@ class Boxed:
     picture are resized until their short sides are `spare` times `size` and `side` (None: as
     `size`), and held as uint8: about 3 (spare size)² bytes each, and once where they are the same.
     `draw` cuts random crops of them and mirrors half; where objects are whole pictures of the same
-    size, both are the same crop. With `spare` 1 and square pictures of that
+    size, both are the same crop. Pictures that are smaller are enlarged, down to half of what is
+    asked for; how many, `enlarged` says. With `spare` 1 and square pictures of that
     size nothing is resized or cut, as drawn pictures want it. By index come the objects' central
     crops with their labels, so that this is a data set of labelled pictures as well.
 
@@ -69,6 +70,7 @@ class Boxed:
     """
 
     boxes: Tensor | None  # float32 (N, 4), in the full pictures as they are held
+    enlarged: int  # pictures
 
     def __init__(
         self,
@@ -86,10 +88,12 @@ class Boxed:
         self.attributes = data.attributes
         cut = _Cut(data, size, self.side, around, spare)
         held = list(zip(*decoded(cut, workers, progress), strict=True))
-        objects, self._fulls, boxes, labels = ([torch.from_numpy(a) for a in of] for of in held)
+        objects, self._fulls, boxes, labels, small = (
+            [torch.from_numpy(a) for a in of] for of in held
+        )
         self._objects = objects if cut.apart else self._fulls
         self.labels = torch.stack(labels)
-        self.boxes = _together(boxes)
+        self.boxes, self.enlarged = _together(boxes), int(torch.stack(small).sum())
 
     def __len__(self) -> int:
         return len(self._fulls)
@@ -182,7 +186,7 @@ def _together(boxes: Sequence[Tensor]) -> Tensor | None:
 
 
 class _Cut:
-    """Object, full picture, box and labels as they are held, by index."""
+    """Object, full picture, box, labels and whether it was enlarged, as they are held, by index."""
 
     def __init__(
         self, data: Samples, size: int, side: int, around: float | None, spare: float
@@ -198,17 +202,17 @@ class _Cut:
     def __len__(self) -> int:
         return len(self.data)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Both pictures uint8 (3, H, W), the box float32 (4,) or (0,), the labels int64 (A,)."""
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Both pictures uint8 (3, H, W), the box float32 (4,) or (0,), labels int64 (A,), bool."""
         picture, box, labels, where = self.data.sample(index)
-        _check_size(picture, max(self.size, self.side), where)
+        small = _small(picture, max(self.size, self.side), where)
         full = resized(picture, int(self.side * self.spare))
         place = torch.empty(0)
         if box is not None:
             scale = (full.height / picture.height, full.width / picture.width)
             place = torch.tensor(box, dtype=torch.float32) * torch.tensor(scale * 2)
         whole = torch.tensor(labels, dtype=torch.int64)
-        return self._object(picture, box), to_tensor(full), place, whole
+        return self._object(picture, box), to_tensor(full), place, whole, torch.tensor(small)
 
     def _object(self, picture: Image.Image, box: Box | None) -> Tensor:
         if not self.apart:
@@ -219,12 +223,14 @@ class _Cut:
         return to_tensor(resized(picture, int(self.size * self.spare)))
 
 
-def _check_size(picture: Image.Image, least: int, where: str) -> None:
-    if min(picture.size) < least:
+def _small(picture: Image.Image, least: int, where: str) -> bool:
+    """Whether a picture is to be enlarged; not to more than twice its size."""
+    if 2 * min(picture.size) < least:
         raise DataError(
-            f"{where}: is {picture.width}x{picture.height}, less than the {least} pixels asked "
-            "for; ask for smaller ones, or take the picture out"
+            f"{where}: is {picture.width}x{picture.height}, less than half of the {least} pixels "
+            "asked for; ask for smaller ones, or take the picture out"
         )
+    return min(picture.size) < least
 
 
 def resized(picture: Image.Image, short: int) -> Image.Image:

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from modgan.data.birds import Birds
-from modgan.data.boxed import Batch, Box, Boxed, Sample, shifted, square
+from modgan.data.boxed import SPARE, Batch, Box, Boxed, Sample, shifted, square
 from modgan.data.images import DataError, batch, normalise, to_uint8
 from modgan.data.order import draw
 
@@ -169,13 +169,23 @@ def test_refusals() -> None:
     )
 
 
+def test_small_pictures_are_enlarged_and_counted() -> None:
+    sizes = [(64, 64), (64, 31), (16, 40)]
+    data = Boxed(Marked(sizes, [(0, 0, 9, 9), (0, 0, 31, 64), (8, 8, 24, 16)]), size=24, side=32)
+    assert data.enlarged == 2
+    assert data.draw([1, 2], torch.Generator().manual_seed(0)).fulls.shape == (2, 3, 32, 32)
+    assert data.boxes is not None
+    side = int(32 * SPARE)
+    assert data.boxes[2].tolist() == pytest.approx([side / 2, side / 2, side * 1.5, side])
+
+
 def test_all_pictures_that_are_too_small_are_named() -> None:
     with pytest.raises(DataError) as error:
-        Boxed(Marked([(64, 64), (64, 31), (20, 40)], [None] * 3), size=24, side=32)
+        Boxed(Marked([(64, 64), (64, 15), (12, 40)], [None] * 3), size=24, side=32)
     assert str(error.value) == (
         "2 of 3 pictures cannot be used:\n"
-        "  picture 1: is 64x31, less than the 32 pixels asked for; ask for smaller ones, or take "
-        "the picture out\n"
-        "  picture 2: is 20x40, less than the 32 pixels asked for; ask for smaller ones, or take "
-        "the picture out"
+        "  picture 1: is 64x15, less than half of the 32 pixels asked for; ask for smaller ones, "
+        "or take the picture out\n"
+        "  picture 2: is 12x40, less than half of the 32 pixels asked for; ask for smaller ones, "
+        "or take the picture out"
     )

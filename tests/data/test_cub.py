@@ -186,13 +186,13 @@ def test_unreadable_and_small_pictures_are_all_named(tmp_path: Path) -> None:
     Image.new("RGB", (48, 15)).save(tmp_path / "images" / NAMES[4])
     (tmp_path / "bounding_boxes.txt").write_text("\n".join(f"{i} 1 1 9 9" for i in range(1, 13)))
     with pytest.raises(DataError) as error:
-        Boxed(CUB(tmp_path), size=16)
+        Boxed(CUB(tmp_path), size=32)
     text = str(error.value).replace(f"{tmp_path}/", "").splitlines()
     assert text[0] == "2 of 12 pictures cannot be used:"
     assert text[1].startswith("  images.txt:4: images/001.Grey_Owl/owl_3.png: cannot be read as a")
     assert text[2] == (
-        "  images.txt:5: images/001.Grey_Owl/owl_4.png: is 48x15, less than the 16 pixels asked "
-        "for; ask for smaller ones, or take the picture out"
+        "  images.txt:5: images/001.Grey_Owl/owl_4.png: is 48x15, less than half of the 32 "
+        "pixels asked for; ask for smaller ones, or take the picture out"
     )
 
 
