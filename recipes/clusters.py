@@ -2,8 +2,9 @@
 
 Colours outside of a picture's box tell its background, and colours in the box that the background
 lacks are the object's. These tell its texture, together with its outline; textures whose outlines
-are alike have one shape. Clusters are to be about as large as each other. Objects face the way that
-their upper part leans, and their poses are what their outlines differ in from others of their kind.
+are alike have one shape. Clusters are to be about as large as each other. Objects are turned until
+they fit others of their texture or these mirrored; which of the two ways faces right, the lean of
+the upper part tells. Poses are what outlines differ in from others of their kind.
 
 No picture has a mask or a label here. It takes backgrounds that differ in colour, textures that do,
 and objects that show all of themselves, as drawn ones do.
@@ -27,6 +28,7 @@ LEVELS = 9  # of red, green and blue
 AROUND = 1.05  # sides of the longer side of a box that an outline is looked at in
 OUTLINE = 0.05  # weight of an outline's 16² positions, beside the roots of K shares of colours
 HEATS = (0.3, 0.1, 0.03)  # how soft clusters are, in mean squared distances to the nearest middle
+TILTS = (-15.0, -7.5, 0.0, 7.5, 15.0)  # degrees that objects are turned by to be like others
 ROUNDS, ITERATIONS, TRIES = 3, 12, 2
 
 
@@ -173,14 +175,27 @@ def evenly(cost: Tensor, heat: Tensor) -> Tensor:
 
 
 def facing(x: Tensor, mask: Tensor, boxes: Tensor, child: Tensor, mirrored: Tensor) -> Tensor:
-    """Which objects are mirror images of most others of their child, (N,): colours tell, too."""
+    """Which objects are mirror images of most others of their child, (N,): colours tell, too.
+
+    All are tilted to be like the others, or those that tilt alike would be taken for one side.
+    """
     shown = torch.cat([x.flatten(2) * mask[:, None], mask[:, None]], 1)
     plain, mirror = outlined(shown, boxes)
+    views = torch.stack([tilted(side, angle) for side in (plain, mirror) for angle in TILTS])
+    chosen, at = turned(plain, mirror, mirrored), torch.arange(len(x))
     for _ in range(ITERATIONS):
-        usual = means(turned(plain, mirror, mirrored), child, int(child.max()) + 1)[child]
-        near, far = (((side - usual) ** 2).flatten(1).sum(1) for side in (mirror, plain))
-        mirrored = near < far
-    return mirrored
+        usual = means(chosen, child, int(child.max()) + 1)[child]
+        nearest = torch.stack([((v - usual) ** 2).flatten(1).sum(1) for v in views]).argmin(0)
+        chosen = views[nearest, at]
+    return nearest >= len(TILTS)
+
+
+def tilted(maps: Tensor, angle: float) -> Tensor:
+    """Maps (N, C, H, W) turned about their middle by an angle in degrees."""
+    c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    turn = maps.new_tensor([[c, -s, 0], [s, c, 0]]).expand(len(maps), 2, 3)
+    grid = F.affine_grid(turn, [*maps.shape], align_corners=False)
+    return F.grid_sample(maps, grid, align_corners=False)
 
 
 def leans_left(outlines: Tensor) -> Tensor:

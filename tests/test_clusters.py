@@ -138,3 +138,31 @@ def test_alike_children_are_of_one_parent(children: int, parents: int) -> None:
     beside = flipped.bool() ^ (order == 1)
     for parent in range(parents):
         assert len(beside[family == parent].unique()) == 1, "all the same way round"
+
+
+def test_objects_that_tilt_alike_may_face_two_ways(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = torch.Generator().manual_seed(0)
+    count, side = 200, clusters.SIDE
+    left, tilt = torch.rand(count, generator=rng) < 0.5, 34 * torch.rand(count, generator=rng) - 17
+    at = (torch.arange(side) + 0.5) / side * 2 - 1
+    y, x = torch.meshgrid(at, at, indexing="ij")
+    body = ((x / 0.3) ** 2 + (y / 0.8) ** 2 < 1).float()
+    beak = ((x - 0.35) ** 2 + (y + 0.5) ** 2 < 0.03).float() * (1 - body)
+    right = torch.stack([body + beak, body, body + beak]) - 1
+    upright = torch.where(left[:, None, None, None], right.flip(2), right)
+    shown = [
+        clusters.tilted(one[None] + 1, float(by)) for one, by in zip(upright, tilt, strict=True)
+    ]
+    pictures = torch.cat(shown) - 1
+    mask = (pictures[:, 0] > -0.5).float().flatten(1)
+    boxes = torch.tensor([[0.0, 0.0, side, side]]).expand(count, 4)
+
+    def told() -> float:
+        """The share right, starting from those that tilt alike."""
+        given = (pictures, mask, boxes, torch.zeros(count, dtype=torch.int64), tilt > 0)
+        share = (clusters.facing(*given) == left).float().mean().item()
+        return max(share, 1 - share)
+
+    assert told() > 0.98
+    monkeypatch.setattr(clusters, "TILTS", (0.0,))
+    assert told() < 0.8
