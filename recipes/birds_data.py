@@ -138,7 +138,8 @@ def codes(s: Codes, count: int, rng: torch.Generator, tied: bool = True) -> dict
 def remade(s: Data, parts: Mapping[str, Component]) -> Image.Image:
     """Eight pictures not trained on and what MixNMatch makes of their codes; S is used if there."""
     data, device = others(s, "val", 8), next(parts["Q_z"].parameters()).device
-    x = batch(data, range(min(8, len(data))))[0].to(device)
+    spread = range(0, len(data), max(1, len(data) // 8))[:8]  # folders list class by class
+    x = batch(data, spread)[0].to(device)
     with torch.inference_mode():
         feature = parts["S"](x) if "S" in parts else None
         again = painted(parts, coded(parts, dict.fromkeys(SOURCES, x)), feature)

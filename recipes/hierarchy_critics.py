@@ -55,6 +55,7 @@ class Hierarchy(Codes):
     d_child: int = 24  # of D_child
     batch: int = 16
     lr: float = 4e-4
+    w_real: float = 1.0  # real or made, of whole pictures
     w_patch: float = 0.0  # real or made, of patches of the background; 0 leaves D_background out
     w_background_code: float = 0.0  # the background's code is read off it; 0 leaves that out
     w_area: float = 100.0  # how far the means of both masks leave their bounds
@@ -332,7 +333,7 @@ def painting_weights(s: Hierarchy) -> dict[str, float]:
     masks = {"area": s.w_area, "outlines": s.w_outlines, "binary": s.w_binary}
     asked = {"background_code": s.w_background_code, "free": s.w_free}
     patches = {"patch": s.w_patch, "background": 1.0} if s.w_patch else {}
-    plain = dict.fromkeys(("real", "parent", "child"), 1.0)
+    plain = {"real": s.w_real, "parent": 1.0, "child": 1.0}
     return {**patches, **plain, **masks, **{k: w for k, w in asked.items() if w}}
 
 

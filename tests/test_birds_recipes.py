@@ -87,6 +87,8 @@ def test_the_paper_variants_have_the_official_sizes() -> None:
     for each in (fine, mix):
         assert each.settings.steps % (736 if each is fine else 982) == 0
         weights = each.phases(each.settings)[-1].weights
+        without = each.phases(replace(each.settings, w_real=0.0))[-1].weights
+        assert weights["real"] == 1 and without == weights | {"real": 0.0}
         assert weights["patch"] == 10.0
         assert not any(weights[name] for name in ("area", "outlines", "binary"))
         assert not {"background_code", "free"} & set(weights)
