@@ -14,8 +14,8 @@ average and takes it up again); here G goes on as it is, and the encoders are av
 
 On small budgets codes are not left to critics to find: `clusters.py` finds those of real pictures
 before the first step, z among them, and `noted.py` has them painted and read. Encoders take real
-and made pictures in one batch there. For the other losses that are not published see
-`finegan_birds.py`.
+and made pictures in one batch there, and what they read off pictures of any codes teaches G, too.
+For the other losses that are not published see `finegan_birds.py`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from modgan.components import (
 )
 from modgan.convert.mixnmatch import CODES, GRAPHS
 from modgan.losses import classification, l1, pair_gradient_penalty, wgan_d
-from modgan.metrics.stages import onehot_codes, painted
+from modgan.metrics.stages import STAGES, onehot_codes, painted
 from modgan.spec import FeatureSpec, image, onehot
 from modgan.train import Batch, Phase, Recipe, Share, main
 
@@ -121,8 +121,8 @@ def read(parts: Parts, batch: Batch) -> dict[str, Tensor]:
     what Q's say of both.
     """
     if "read" not in batch:
-        for k in CODES:
-            parts[f"Q_{k}"].requires_grad_(True)
+        for name in (*STAGES, *(f"Q_{k}" for k in CODES)):
+            parts[name].requires_grad_(True)
         x, free = batch["objects"], [free_picture(parts, batch)] if batch["clustered"] else []
         both = scores(parts, torch.cat([x, *free]))
         batch["said"] = {k: each.split(len(x)) for k, each in both.items()}
@@ -139,10 +139,15 @@ def scores(parts: Parts, picture: Tensor) -> dict[str, Tensor]:
 
 
 def free_picture(parts: Parts, batch: Batch) -> Tensor:
-    """Pictures made of the free codes; G does not learn from them."""
+    """Pictures made of the free codes.
+
+    G learns from them where codes of real pictures are known, which hold Q's to what codes mean;
+    else the two could agree on anything.
+    """
     free = {name: batch[f"free_{name}"] for name in ("z", *shared.CODES)}
-    with torch.no_grad():
-        return painted(parts, onehot_codes(parts, free["z"], free)).image
+    with torch.set_grad_enabled(batch["clustered"] and torch.is_grad_enabled()):
+        given = onehot_codes(parts, free["z"], free)
+        return painted(parts, given, canvas=shared.known_canvas(parts, batch, given)).image
 
 
 def told(parts: Parts, batch: Batch) -> dict[str, Tensor]:

@@ -208,3 +208,22 @@ def test_encoders_norm_real_and_made_pictures_as_one() -> None:
                 torch.testing.assert_close(named[k], -expected[range(3), aim].log().mean())
     paper = recipe.variants["paper"].settings
     assert recipe.settings.clustered and not paper.clustered
+
+
+def slopes(part: torch.nn.Module) -> bool:
+    """Whether a loss reached the part."""
+    return any(w.grad is not None and bool(w.grad.any()) for w in part.parameters())
+
+
+def test_free_codes_teach_g_where_codes_are_known() -> None:
+    recipe = mixnmatch_birds.recipe
+    for known in (True, False):
+        s = small(recipe, clustered=known)
+        torch.manual_seed(0)
+        parts = recipe.parts(s)
+        batch = {**recipe.batch(s, Share(1)), "notes": noted.notes(s)}
+        terms = mixnmatch_birds.named(parts, batch)
+        torch.stack([terms[k] for k in "zpc"]).sum().backward()
+        learn = {name for name in STAGES if slopes(parts[name])}
+        assert learn == ({"G_parent", "R_parent", "T_child", "R_child"} if known else set())
+        assert slopes(parts["Q_p"])
