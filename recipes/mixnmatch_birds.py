@@ -14,8 +14,9 @@ average and takes it up again); here G goes on as it is, and the encoders are av
 
 On small budgets codes are not left to critics to find: `clusters.py` finds those of real pictures
 before the first step, z among them, and `noted.py` has them painted and read. Encoders take real
-and made pictures in one batch there, and what they read off pictures of any codes teaches G, too.
-For the other losses that are not published see `finegan_birds.py`.
+and made pictures in one batch there, and from the step `critics_from` on what they read off
+pictures of any codes teaches G, too. For the other losses that are not published see
+`finegan_birds.py`.
 """
 
 from __future__ import annotations
@@ -141,11 +142,12 @@ def scores(parts: Parts, picture: Tensor) -> dict[str, Tensor]:
 def free_picture(parts: Parts, batch: Batch) -> Tensor:
     """Pictures made of the free codes.
 
-    G learns from them where codes of real pictures are known, which hold Q's to what codes mean;
-    else the two could agree on anything.
+    G learns from them where known codes of real pictures hold Q's to what codes mean, once critics
+    hold G to real pictures; without either the two agree on signs that nobody else sees.
     """
     free = {name: batch[f"free_{name}"] for name in ("z", *shared.CODES)}
-    with torch.set_grad_enabled(batch["clustered"] and torch.is_grad_enabled()):
+    held = batch["clustered"] and batch["late"] > 0
+    with torch.set_grad_enabled(held and torch.is_grad_enabled()):
         given = onehot_codes(parts, free["z"], free)
         return painted(parts, given, canvas=shared.known_canvas(parts, batch, given)).image
 

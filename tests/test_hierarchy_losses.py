@@ -215,15 +215,17 @@ def slopes(part: torch.nn.Module) -> bool:
     return any(w.grad is not None and bool(w.grad.any()) for w in part.parameters())
 
 
-def test_free_codes_teach_g_where_codes_are_known() -> None:
+@pytest.mark.parametrize(("clustered", "late"), [(True, 1.0), (True, 0.0), (False, 1.0)])
+def test_free_codes_teach_g_where_codes_are_known_and_critics_in(
+    clustered: bool, late: float
+) -> None:
     recipe = mixnmatch_birds.recipe
-    for known in (True, False):
-        s = small(recipe, clustered=known)
-        torch.manual_seed(0)
-        parts = recipe.parts(s)
-        batch = {**recipe.batch(s, Share(1)), "notes": noted.notes(s)}
-        terms = mixnmatch_birds.named(parts, batch)
-        torch.stack([terms[k] for k in "zpc"]).sum().backward()
-        learn = {name for name in STAGES if slopes(parts[name])}
-        assert learn == ({"G_parent", "R_parent", "T_child", "R_child"} if known else set())
-        assert slopes(parts["Q_p"])
+    s = small(recipe, clustered=clustered)
+    parts = recipe.parts(s)
+    batch = {**recipe.batch(s, Share(1)), "notes": noted.notes(s), "late": late}
+    terms = mixnmatch_birds.named(parts, batch)
+    torch.stack([terms[k] for k in "zpc"]).sum().backward()
+    learn = {name for name in STAGES if slopes(parts[name])}
+    taught = {"G_parent", "R_parent", "T_child", "R_child"}
+    assert learn == (taught if clustered and late else set())
+    assert slopes(parts["Q_p"])
