@@ -41,6 +41,7 @@ from modgan.metrics.mixing import (
     distance,
     free_codes,
     iou,
+    largest,
     same_pose,
     see,
     sizes,
@@ -75,6 +76,7 @@ def mask_figures(zoo: modgan.Zoo, judges: Judges, count: int, seed: int) -> dict
     return {
         "IoU with what S sees in made pictures": iou(shown > 0.5, seen.masks).mean().item(),
         "share of masks that are empty": empty(shown > 0.5),
+        "share of masks in pieces": 1 - empty((shown > 0.5) & ~largest(shown > 0.5)),
         "share of pictures in which S sees nothing": empty(seen.masks),
         "share of the picture covered": shown.mean().item(),
         "share of pixels between 0.1 and 0.9": _share((shown > 0.1) & (shown < 0.9)),

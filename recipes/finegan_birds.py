@@ -15,11 +15,12 @@ beyond it is taken for background, and gets painted there.
 
 The published losses alone fail on small budgets. There, the codes of real pictures are found by
 clustering, and painted (`noted.py`); masks are kept to a bird's size, the child's like the
-parent's, and near 0 and 1, and children are read on others' parents, too: weights that are 0 in
-the variant `paper`. The parent is read off its mask, and all codes off noisy, mirrored and shifted
-pictures. Features of the stages have half the side of the picture, so that convolutions are
-cheaper. With `--no-clustered`, as for pictures cut around their boxes, give backgrounds a critic
-and a reader of their code (InfoGAN): `--w-patch 10 --w-background-code 1 --critics-from 0`.
+parent's, in one piece, and near 0 and 1, and children are read on others' parents, too: weights
+that are 0 in the variant `paper`. The parent is read off its mask, and all codes off noisy,
+mirrored and shifted pictures. Features of the stages have half the side of the picture, so that
+convolutions are cheaper. With `--no-clustered`, as for pictures cut around their boxes, give
+backgrounds a critic and a reader of their code (InfoGAN): `--w-patch 10 --w-background-code 1
+--critics-from 0`.
 """
 
 from __future__ import annotations

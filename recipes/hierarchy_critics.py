@@ -33,6 +33,7 @@ from modgan.components import (
 )
 from modgan.layers import resized
 from modgan.losses import bce, classification, logistic_d, logistic_g, patch_weights, r1
+from modgan.metrics.mixing import largest
 from modgan.metrics.stages import CODES, STAGES, Painted, dressed, onehot_codes, painted
 from modgan.spec import FeatureSpec, image
 from modgan.train import Batch, Phase, Share, TrainingError
@@ -62,6 +63,7 @@ class Hierarchy(Codes):
     least_area: float = 0.08  # share of the picture that a mask covers at least
     most_area: float = 0.38  # and at most
     w_outlines: float = 10.0  # mean difference of the child's mask and the parent's
+    w_loose: float = 30.0  # pieces of masks apart from the largest, with critics; 0 leaves it out
     w_binary: float = 10.0  # masks between 0 and 1, mean m(1 − m), after 1,000 steps
     w_free: float = 1.0  # codes of children that are not the parent's; 0 leaves that out
     outline: bool = True  # the parent's code is read off its mask in the place of its cut
@@ -180,6 +182,7 @@ def batch(s: Hierarchy, at: Share, count: int) -> Batch:
         "sharp": min(1.0, at.step / RAMP),
         "outline": s.outline,
         "jitter": s.jitter,
+        "loose": s.w_loose > 0,
         "penalise": s.w_r1 > 0 and at.step % s.r1_every == 0,
     }
 
@@ -278,6 +281,7 @@ def painting_loss(parts: Parts, batch: Batch) -> Terms:
     if not batch["late"]:
         asked = {"free": "other_child" in batch, "background_code": "D_background_code" in parts}
         asked |= dict.fromkeys(("patch", "background"), "D_background" in parts)
+        asked["loose"] = batch["loose"]
         names = (*PAINTED, *(name for name in asked if asked[name]))
         return {**dict.fromkeys(names, out.image.new_zeros(())), **masks_loss(out, batch)}
     terms = {"real": logistic_g(parts["D_child"](out.image)[0])}
@@ -298,6 +302,16 @@ def beyond(masks: Tensor, bounds: tuple[float, float]) -> Tensor:
     """How far the means of masks (…, 1, H, W) lie outside the bounds."""
     area, (least, most) = masks.mean((-3, -2, -1)), bounds
     return (F.relu(least - area) + F.relu(area - most)).mean()
+
+
+def loose(masks: Tensor, near: int = 1) -> Tensor:
+    """Mean −log(1 − m) of the pieces of masks (B, 1, H, W) that are apart from the largest.
+
+    Pieces are one where there are at most 2 `near` pixels between them.
+    """
+    solid = F.max_pool2d((masks.detach() > 0.1).float(), 2 * near + 1, 1, near) > 0
+    gone = torch.log1p(-masks.float().clamp(max=1 - 1e-6))
+    return -(gone * ~largest(solid)).mean()
 
 
 def reading_loss(parts: Parts, batch: Batch, out: Painted) -> Terms:
@@ -321,6 +335,8 @@ def reading_loss(parts: Parts, batch: Batch, out: Painted) -> Terms:
         **dict(zip(("child", "free"), told, strict=False)),
         "outlines": torch.stack([(m - out.mask_parent).abs().mean() for m in masks]).sum(),
     }
+    if batch["loose"]:
+        terms["loose"] = loose(torch.cat([out.mask_parent, *masks]))
     if "D_background_code" in parts:
         seen = glimpsed(out.background, noise)
         logits = parts["D_background_code"].scores(seen)  # type: ignore[operator]
@@ -331,7 +347,7 @@ def reading_loss(parts: Parts, batch: Batch, out: Painted) -> Terms:
 def painting_weights(s: Hierarchy) -> dict[str, float]:
     """The weights of `painting_loss`."""
     masks = {"area": s.w_area, "outlines": s.w_outlines, "binary": s.w_binary}
-    asked = {"background_code": s.w_background_code, "free": s.w_free}
+    asked = {"background_code": s.w_background_code, "free": s.w_free, "loose": s.w_loose}
     patches = {"patch": s.w_patch, "background": 1.0} if s.w_patch else {}
     plain = {"real": s.w_real, "parent": 1.0, "child": 1.0}
     return {**patches, **plain, **masks, **{k: w for k, w in asked.items() if w}}

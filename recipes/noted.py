@@ -101,6 +101,7 @@ PUBLISHED: dict[str, Any] = {  # as the papers have it, on CUB at 128²
     "w_area": 0.0,
     "w_outlines": 0.0,
     "w_binary": 0.0,
+    "w_loose": 0.0,
     "w_free": 0.0,
     "outline": False,
     "jitter": 0.0,

@@ -98,6 +98,23 @@ def test_masks_have_their_terms() -> None:
     assert [recipe.batch(s, Share(step))["sharp"] for step in (0, 500, 9000)] == [0.0, 0.5, 1.0]
 
 
+def test_what_hangs_apart_of_masks_is_loose() -> None:
+    masks = torch.zeros(4, 1, 32, 32)
+    masks[0, 0, 4:20, 4:20] = 0.9  # the largest piece, and one of 2 × 2 pixels
+    masks[0, 0, 26:28, 26:28] = 0.5
+    masks[1, 0, 4:20, 8] = masks[1, 0, 22, 8] = 1.0  # two pixels between: they are one
+    masks[1, 0, 28, 8] = 0.05  # a beginning of another
+    masks[2, 0, 4:20, 8] = masks[2, 0, 23, 8] = 1.0  # three pixels between
+    masks.requires_grad_()
+    loss = hierarchy_critics.loose(masks)
+    loss.backward()
+    want = torch.tensor([0.5] * 4 + [0.05, 1 - 1e-6])
+    torch.testing.assert_close(loss, -torch.log1p(-want).sum() / masks.numel())
+    assert masks.grad is not None
+    pulled = (masks.grad * masks > 0).sum((1, 2, 3))
+    assert pulled.tolist() == [4, 1, 0, 0], "no gradient beyond 1 − 1e-6, none on the largest"
+
+
 def test_readers_of_codes_cannot_read_places() -> None:
     torch.manual_seed(0)
     pictures = torch.zeros(64, 3, 64, 64)
@@ -155,6 +172,11 @@ def test_other_children_are_read_on_the_same_parent() -> None:
     terms = hierarchy_critics.painting_loss(part, {**alike, "other_child": 3 - batch["child"]})
     assert not torch.equal(terms["free"], terms["child"])
     weights = recipe.phases(small(recipe, **PLAIN, w_free=0.0))[-1].weights
+    assert weights["loose"] == 30.0
+    lean = small(recipe, **PLAIN, w_loose=0.0)
+    assert "loose" not in recipe.phases(lean)[-1].weights
+    without = hierarchy_critics.painting_loss(parts, recipe.batch(lean, Share(1)))
+    assert "loose" in single and "loose" not in without
     assert "free" not in weights and recipe.phases(s)[-1].weights["free"] == 1.0
 
 
