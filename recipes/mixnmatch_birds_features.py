@@ -60,7 +60,7 @@ class Settings(Data):
     d_width: int = 16  # of the first convolution of D_feature
     field: int = 16  # positions a side of the patches that D_feature sees: 16, 22 or 34
     batch: int = 16
-    lr: float = 5e-3  # of S
+    lr: float = 2.5e-3  # of S; twice that is faster, and may fall apart
     lr_d: float = 4e-4  # of D_feature
     w_again: float = 5.0  # real pictures painted again of their own codes; 0 leaves that out
     w_beside: float = 30.0  # their masks beside the boxes
