@@ -75,6 +75,9 @@ class Graph(nn.Module):
         self._check(values)
         for name, value in values.items():
             self.inputs[name].check(value, f"input {name!r}")
+        if len({len(value) for value in values.values()}) > 1:
+            given = ", ".join(f"{len(value)} of {name!r}" for name, value in values.items())
+            raise InterfaceError(f"inputs of one batch size are needed, got {given}")
         return self._run(values)
 
     def apply(self, **values: Any) -> dict[str, Any]:  # type: ignore[override]

@@ -6,6 +6,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+import torch
 
 from modgan.component import Component, UnknownName
 from modgan.components import (
@@ -159,3 +160,9 @@ def test_other_shapes_and_labels_do_not_fit(parts: Parts) -> None:
 def test_the_empty_space_fits_everything(parts: Parts) -> None:
     free = PatchEncoder(image(16), channels=48)
     assert compose(["E", "T_hair", "R"], {**parts, "E": free}).outputs["image"] == image(16)
+
+
+def test_inputs_of_one_batch_size(parts: Parts) -> None:
+    graph = compose(["E", "T_hair", "R"], parts)
+    with pytest.raises(InterfaceError, match="one batch size are needed, got 2 of 'image', 3 of"):
+        graph(image=torch.zeros(2, 3, 16, 16), hair=torch.zeros(3, 3))
